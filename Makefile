@@ -1,0 +1,34 @@
+# Every target sets up what it needs in .venv first, and installs nothing when nothing changed.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONPATH :=
+
+.PHONY: demo test test-slow lint bench
+
+demo: .venv/demo
+	@$(BIN)/python scripts/demo.py
+
+test: .venv/dev
+	@$(BIN)/python -m pytest -q --durations=5
+
+test-slow: .venv/dev
+	@$(BIN)/python -m pytest -q -m slow --durations=5
+
+lint: .venv/dev
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@git ls-files | xargs $(BIN)/codespell
+
+bench: .venv/demo
+	@$(BIN)/python scripts/benchmark.py
+
+.venv/demo: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (torch is large: this takes minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+.venv/dev: .venv/demo
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,3 @@
+"""Training framework for ESRGAN image super-resolution."""
+
+__version__ = "0.1.0"

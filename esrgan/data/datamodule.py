@@ -1,0 +1,88 @@
+"""The stream of training batches, as Lightning asks for it."""
+
+import multiprocessing
+from functools import partial
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from esrgan.data.batches import set_up_worker, stack
+from esrgan.data.patches import PatchDataset, Sample
+from esrgan.data.sampler import GlobalBatches
+
+_STALL_SECONDS = 600  # a worker silent for this long is hung, not a cold network disk
+
+
+class PatchDataModule(pl.LightningDataModule):
+    """Loads the patches of a training, in the order of their sample numbers.
+
+    The batches depend on neither the number of workers nor the number of processes that share
+    `batch_size`. The trainer needs `use_distributed_sampler=False`.
+
+    Args:
+        train: maps sample numbers to patches.
+        batch_size: samples per iteration, over all processes.
+        iterations: the length of the whole training, what was done before the start included.
+        num_workers: loading processes per training process; 0 loads in the training process.
+        start_iteration: iterations already done, where a run is resumed.
+        start_method: how workers are started (`fork`, `spawn`, `forkserver`); None leaves the
+            choice to Python.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        train: PatchDataset,
+        batch_size: int,
+        iterations: int,
+        num_workers: int,
+        start_iteration: int = 0,
+        start_method: str | None = None,
+    ) -> None:
+        super().__init__()
+        if num_workers < 0:
+            raise ValueError(f"num_workers ({num_workers}) must be at least 0")
+        known = multiprocessing.get_all_start_methods()
+        if start_method is not None and start_method not in known:
+            raise ValueError(f"start_method ({start_method}) must be one of {', '.join(known)}")
+        self._train = train
+        self._make_batches = partial(
+            GlobalBatches,
+            iterations=iterations,
+            batch_size=batch_size,
+            start_iteration=start_iteration,
+        )
+        self._make_batches()  # refuses wrong numbers now, not after the set-up of the devices
+        self._num_workers = num_workers
+        self._start_method = start_method
+
+    def verify(self) -> None:
+        """Check every record of the data set: as long as reading all of it takes.
+
+        Raises:
+            ValueError: names every bad record.
+        """
+        self._train.pairs.verify()
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        trainer = self.trainer
+        has_workers = self._num_workers > 0
+        return DataLoader(
+            self._train,
+            batch_sampler=self._make_batches(
+                rank=trainer.global_rank if trainer else 0,
+                world_size=trainer.world_size if trainer else 1,
+            ),
+            num_workers=self._num_workers,
+            collate_fn=stack,
+            pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
+            timeout=_STALL_SECONDS if has_workers else 0,
+            worker_init_fn=set_up_worker,
+            multiprocessing_context=self._start_method if has_workers else None,
+            generator=torch.Generator(),  # or each start would draw from the global one
+            persistent_workers=has_workers,
+        )

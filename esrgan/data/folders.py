@@ -1,0 +1,184 @@
+"""Pairs of whole images in folders, for validation and the benchmarks."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esrgan.data.images import image_size, list_images, read_image
+from esrgan.data.pairs import Image, Pair
+
+Resize = Callable[[Image, float], Image]
+"""An image and a factor below 1 in, the smaller image out."""
+
+
+class FolderPairs:
+    """Images of two folders, paired by name; or of one, the other half made on each read.
+
+    `gt/0001.png` belongs to `lq/0001.png` or, as in the published data sets, `lq/0001x4.png`;
+    suffixes and subfolders play no part. Where the sides of a ground truth are no multiples of
+    `scale`, it loses up to `scale` - 1 rows at the bottom and columns on the right.
+    """
+
+    def __init__(
+        self,
+        *,
+        gt: Path | str,
+        lq: Path | str | None = None,
+        scale: int,
+        downscale: Resize | None = None,
+    ) -> None:
+        """Reads the headers of all images; give exactly one of `lq` and `downscale`.
+
+        Raises:
+            ValueError: names every file without its partner and every pair whose sizes differ by
+                another factor than `scale`.
+        """
+        if scale < 1:
+            raise ValueError(f"scale ({scale}) must be at least 1")
+        if (lq is None) == (downscale is None):
+            raise ValueError(
+                "give either lq (a folder of low-quality images) or downscale (how to make them)"
+            )
+        gt_by_key = _by_stem(list_images(Path(gt)))
+        self.scale = scale
+        self._downscale = downscale
+        self._keys = sorted(gt_by_key)
+        self._gt_paths = [gt_by_key[key] for key in self._keys]
+        self._gt_sizes = _sizes(self._gt_paths)
+        if lq is None:
+            self._lq_paths = []
+            self._lq_sizes = self._gt_sizes // scale
+        else:
+            self._lq_paths = _partners(gt_by_key, _by_stem(list_images(Path(lq))), scale)
+            self._lq_sizes = _sizes(self._lq_paths)
+        self._check_sizes()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def key(self, index: int) -> str:
+        return self._keys[index]
+
+    def lq_size(self, index: int) -> tuple[int, int]:
+        height, width = self._lq_sizes[index].tolist()
+        return height, width
+
+    def read(self, index: int) -> Pair:
+        gt = self._read_gt(index)
+        if self._downscale is None:
+            return Pair(lq=_read(self._lq_paths[index], self.lq_size(index)), gt=gt)
+        lq = self._downscale(gt, 1 / self.scale)
+        if lq.shape[:2] != self.lq_size(index):
+            raise ValueError(
+                f"downscale made {_text(lq.shape)} of {_text(gt.shape)}: it must divide by the "
+                f"scale ({self.scale})"
+            )
+        return Pair(lq=lq, gt=gt)
+
+    def read_crop(self, index: int, top: int, left: int, size: int) -> Pair:
+        """Decodes both images to return a small part: meant for tests, not for training."""
+        height, width = self.lq_size(index)
+        if not (0 <= top <= height - size and 0 <= left <= width - size):
+            raise ValueError(
+                f"{self.key(index)}: a crop of {size} at ({top}, {left}) does not fit into "
+                f"{height}x{width}"
+            )
+        lq, gt = self.read(index)
+        rows, columns = slice(top, top + size), slice(left, left + size)
+        gt_rows = slice(top * self.scale, (top + size) * self.scale)
+        gt_columns = slice(left * self.scale, (left + size) * self.scale)
+        return Pair(lq=lq[rows, columns].copy(), gt=gt[gt_rows, gt_columns].copy())
+
+    def verify(self) -> None:
+        """Decodes every file (the constructor read the headers only)."""
+        problems = []
+        for index in range(len(self)):
+            try:
+                self._read_gt(index)
+                if self._lq_paths:
+                    _read(self._lq_paths[index], self.lq_size(index))
+            except ValueError as error:
+                problems.append(str(error))
+        _raise_any(problems)
+
+    def _read_gt(self, index: int) -> Image:
+        gt_height, gt_width = self._gt_sizes[index].tolist()
+        height, width = self.lq_size(index)
+        gt = _read(self._gt_paths[index], (gt_height, gt_width))
+        return np.ascontiguousarray(gt[: height * self.scale, : width * self.scale])
+
+    def _check_sizes(self) -> None:
+        remainder = self._gt_sizes - self._lq_sizes * self.scale
+        fits = (remainder >= 0) & (remainder < self.scale) & (self._lq_sizes > 0)
+        _raise_any(
+            f"{self.key(index)}: gt is {_text(self._gt_sizes[index])}, which is not {self.scale} "
+            f"times lq, {_text(self._lq_sizes[index])}: replace one, or correct scale"
+            for index in np.flatnonzero(~fits.all(axis=1)).tolist()
+        )
+
+
+def _by_stem(paths: list[Path]) -> dict[str, Path]:
+    by_stem: dict[str, Path] = {}
+    problems = []
+    for path in paths:
+        if path.stem in by_stem:
+            problems.append(f"{by_stem[path.stem]} and {path} have the same name: rename one")
+        by_stem[path.stem] = path
+    _raise_any(problems)
+    return by_stem
+
+
+def _partners(gt: dict[str, Path], lq: dict[str, Path], scale: int) -> list[Path]:
+    """The lq files in the order of the sorted keys of `gt`."""
+    candidates = {key: [key, f"{key}x{scale}"] for key in sorted(gt)}
+    found = {key: [lq[stem] for stem in stems if stem in lq] for key, stems in candidates.items()}
+    paired = {path for paths in found.values() for path in paths}
+    problems = [
+        f"{gt[key]} has no lq image: add {' or '.join(candidates[key])}, or remove it"
+        for key, paths in found.items()
+        if not paths
+    ]
+    problems += [
+        f"{gt[key]} has two lq images, {paths[0]} and {paths[1]}: remove one"
+        for key, paths in found.items()
+        if len(paths) > 1
+    ]
+    problems += [
+        f"{path} has no gt image: add it, or remove this one"
+        for path in lq.values()
+        if path not in paired
+    ]
+    _raise_any(problems)
+    return [paths[0] for paths in found.values()]
+
+
+def _sizes(paths: list[Path]) -> NDArray[np.int32]:
+    """Heights and widths, (N, 2)."""
+    sizes, problems = [], []
+    for path in paths:
+        try:
+            sizes.append(image_size(path))
+        except ValueError as error:
+            problems.append(str(error))
+    _raise_any(problems)
+    return np.array(sizes, np.int32)
+
+
+def _read(path: Path, size: tuple[int, int]) -> Image:
+    image = read_image(path)
+    if image.shape[:2] != size:
+        raise ValueError(f"{path} was {_text(size)} at the start, and is now {_text(image.shape)}")
+    return image
+
+
+def _text(shape: Iterable[int]) -> str:
+    height, width, *_ = shape
+    return f"{height}x{width}"
+
+
+def _raise_any(problems: Iterable[str]) -> None:
+    text = "\n".join(problems)
+    if text:
+        raise ValueError(text)

@@ -1,0 +1,182 @@
+"""Bytes by key, in an LMDB: a reader that is safe under every start method, a durable writer."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import lmdb
+
+T = TypeVar("T")
+
+MAX_KEY_BYTES = 511
+_FIRST_MAP_BYTES = 64 << 20
+_ENGINE = 0  # LMDB 0.9, whose files every LMDB reader opens; 1.0 writes a format of its own
+
+_environments: dict[str, lmdb.Environment] = {}  # of this process, by real path
+_environments_lock = threading.Lock()
+
+
+class LmdbReader:
+    """The values of a complete, unchanging LMDB.
+
+    It holds nothing but a path: the file is opened by the first read in each process and shared by
+    all readers of that file. LMDB forbids taking an open file across a fork and opening it twice
+    in a process, so all are closed before a fork, and opened again where they are next read. A
+    thread must not fork while another one reads.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = os.path.realpath(folder)
+
+    def read(self, key: bytes, parse: Callable[[memoryview], T]) -> T:
+        """What `parse` makes of the value, of which it is given a view of the memory map.
+
+        The view is valid during that call only: what is to last has to be copied.
+
+        Raises:
+            ValueError: there is no such key, no sound LMDB in the folder, or `parse` raised it; the
+                message begins with the record and its folder.
+        """
+        try:
+            with _environment(self._path).begin(buffers=True) as transaction:
+                value = transaction.get(key)
+                if value is None:
+                    raise ValueError("is missing: rebuild the data set")
+                return parse(value)
+        except (ValueError, lmdb.Error) as error:
+            name = key.decode(errors="replace")
+            raise ValueError(f"record {name!r} of {self._path} {error}") from error
+
+    def keys(self) -> Iterator[bytes]:
+        """All keys in ascending order."""
+        try:
+            with _environment(self._path).begin() as transaction, transaction.cursor() as cursor:
+                yield from cursor.iternext(keys=True, values=False)
+        except lmdb.Error as error:
+            raise ValueError(f"the keys of {self._path} cannot be read: {error}") from error
+
+
+class LmdbWriter:
+    """Writes an LMDB in transactions that are on the disk when they return.
+
+    The memory map grows as needed; the file is never larger than what it holds. The folder is made
+    where it does not exist.
+
+    Raises:
+        OSError: the file system refuses a write (disk full, quota). What was written stays intact.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with _as_os_error(folder):
+            self._environment = lmdb.open(
+                str(folder), map_size=_FIRST_MAP_BYTES, lib_version=_ENGINE
+            )
+        self._folder = folder
+
+    def __enter__(self) -> "LmdbWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._environment.close()
+
+    def put(self, items: Sequence[tuple[bytes, bytes]]) -> None:
+        """Stores all items or none, replacing values of the same key."""
+
+        def put_all(transaction: "lmdb.Transaction[bytes]") -> None:
+            for key, value in items:
+                transaction.put(key, value)
+
+        self._commit(put_all)
+
+    def keep_only(self, keys: Collection[bytes]) -> None:
+        """Removes every record whose key is not among `keys`."""
+
+        def remove_others(transaction: "lmdb.Transaction[bytes]") -> None:
+            with transaction.cursor() as cursor:
+                stored = list(cursor.iternext(keys=True, values=False))
+            for key in stored:
+                if key not in keys:
+                    transaction.delete(key)
+
+        self._commit(remove_others)
+
+    def _commit(self, change: Callable[["lmdb.Transaction[bytes]"], None]) -> None:
+        """Makes a change as one transaction, again in a larger map where it does not fit."""
+        with _as_os_error(self._folder):
+            while True:
+                try:
+                    with self._environment.begin(write=True) as transaction:
+                        change(transaction)
+                    return
+                except lmdb.MapFullError:
+                    self._environment.set_mapsize(2 * self._environment.info()["map_size"])
+
+
+@contextmanager
+def _as_os_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except lmdb.Error as error:
+        free = shutil.disk_usage(folder.parent).free >> 20  # LMDB reports a full disk in many ways
+        raise OSError(f"{folder} cannot be written ({free} MiB are free): {error}") from error
+
+
+def _environment(path: str) -> lmdb.Environment:
+    environment = _environments.get(path)
+    if environment is None:
+        _close_before_every_fork()
+        with _environments_lock:
+            if path not in _environments:
+                _environments[path] = _open(path)
+            environment = _environments[path]
+    return environment
+
+
+def _open(path: str) -> lmdb.Environment:
+    try:
+        environment = lmdb.open(
+            path,
+            readonly=True,
+            create=False,
+            lock=False,  # nobody writes; a read-only disk will do
+            readahead=False,  # the access is random
+            meminit=False,
+            lib_version=_ENGINE,
+        )
+    except lmdb.Error as error:
+        raise ValueError(f"{path} cannot be opened as an LMDB: {error}") from error
+    needed = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+    actual = Path(path, "data.mdb").stat().st_size
+    if actual < needed:  # reading the missing part would kill the process (SIGBUS)
+        environment.close()
+        raise ValueError(
+            f"{path} is truncated: data.mdb has {actual} of at least {needed} bytes: copy it again"
+        )
+    return environment
+
+
+@cache  # once per process, and not on import; children inherit the registration
+def _close_before_every_fork() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=_lock_and_close,
+            after_in_parent=_environments_lock.release,
+            after_in_child=_environments_lock.release,
+        )
+
+
+def _lock_and_close() -> None:
+    _environments_lock.acquire()
+    while _environments:
+        _environments.popitem()[1].close()

@@ -1,0 +1,88 @@
+"""Which image files a data set is built from, and what its records are called."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from esrgan.data.images import list_images
+from esrgan.data.lmdb_store import MAX_KEY_BYTES
+
+_LONGEST_SUFFIX = len("_s00000")
+_KEPT = "".join(map(chr, range(0x20, 0x7F))).replace("%", "").replace(".", "")
+_NUM_NAMED = 5
+
+
+class Source(NamedTuple):
+    """A gt file and, unless it is made from it, its lq file; `key` names its record(s)."""
+
+    key: str
+    gt: Path
+    lq: Path | None
+
+    def fingerprint(self) -> str:
+        """Changes when a file is changed."""
+        states = [path.stat() for path in (self.gt, self.lq) if path]
+        return ",".join(f"{state.st_size}:{state.st_mtime_ns}" for state in states)
+
+
+def find_sources(
+    gt_folders: Sequence[Path], lq_folders: Sequence[Path], *, scale: int
+) -> list[Source]:
+    """All images of the folders and their subfolders, sorted by key.
+
+    With `lq_folders`, each gt image has the lq image of the same name in one of them; the lq name
+    may end in x and the scale, as `0001x4.png`.
+
+    Raises:
+        ValueError: two files have the same key, a name is too long for a key, or an image lacks its
+            counterpart; the files are named.
+    """
+    gt = _by_key(gt_folders, key_of)
+    if not lq_folders:
+        return [Source(key, gt[key], None) for key in sorted(gt)]
+    lq = _by_key(lq_folders, lambda stem: _without_scale(key_of(stem), scale, gt))
+    _refuse([gt[key] for key in gt.keys() - lq], "have no lq image")
+    _refuse([lq[key] for key in lq.keys() - gt], "have no gt image")
+    return [Source(key, gt[key], lq[key]) for key in sorted(gt)]
+
+
+def key_of(stem: str) -> str:
+    """The key for a file's name: printable ASCII, without dots.
+
+    Everything else is written as in a URL (`é` as `%C3%A9`), as are dots, at the first of which
+    other readers of BasicSR's layout cut a key off, and the percent sign itself.
+    """
+    return quote(stem, safe=_KEPT, errors="surrogateescape").replace(".", "%2E")
+
+
+def _by_key(folders: Iterable[Path], key_of_stem: Callable[[str], str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for path in list_images(folder):
+            key = key_of_stem(path.stem)
+            if key in found:
+                raise ValueError(
+                    f"{found[key]} and {path} would both be record {key!r}: rename one of them"
+                )
+            if len(key) + _LONGEST_SUFFIX > MAX_KEY_BYTES:
+                raise ValueError(
+                    f"the name of {path} makes a key of {len(key)} bytes, at most"
+                    f" {MAX_KEY_BYTES - _LONGEST_SUFFIX} are possible: rename it"
+                )
+            found[key] = path
+    return found
+
+
+def _without_scale(key: str, scale: int, gt: dict[str, Path]) -> str:
+    return key if key in gt else key.removesuffix(f"x{scale}")
+
+
+def _refuse(paths: list[Path], what: str) -> None:
+    if paths:
+        named = ", ".join(map(str, sorted(paths)[:_NUM_NAMED]))
+        more = f" and {len(paths) - _NUM_NAMED} more" if len(paths) > _NUM_NAMED else ""
+        raise ValueError(
+            f"{len(paths)} images {what} of the same name: {named}{more}: add the missing files or"
+            " remove these"
+        )

@@ -1,0 +1,5 @@
+"""Running a trained network on images."""
+
+from esrgan.inference.upscale import upscale
+
+__all__ = ["upscale"]

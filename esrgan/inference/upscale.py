@@ -1,0 +1,67 @@
+"""A whole image through a network, as benchmarks score it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+Image = NDArray[np.uint8]
+"""An RGB image, uint8, (H, W, 3)."""
+
+
+def upscale(network: nn.Module, lq: Image) -> Image:
+    """The network's output for `lq`: clamped to [0, 1], times 255, rounded.
+
+    It runs in full float32 on the device of the network's parameters, also inside an autocast
+    region. Where the network asks for sides that are multiples of its `unshuffle`, the image is
+    mirrored at the right and bottom up to one, and the result is cropped.
+
+    Raises:
+        ValueError: the image is not RGB uint8, or the network's output is not finite.
+    """
+    if lq.dtype != np.uint8 or lq.ndim != 3 or lq.shape[2] != 3:
+        raise ValueError(f"lq is {lq.dtype} {lq.shape}: expected an RGB image, uint8 (H, W, 3)")
+    height, width = lq.shape[:2]
+    multiple = int(getattr(network, "unshuffle", 1))
+    # np.pad, not torch's reflection: it also mirrors images smaller than the padding.
+    padded = np.pad(lq, ((0, -height % multiple), (0, -width % multiple), (0, 0)), mode="reflect")
+    device = next(network.parameters()).device
+    with _evaluating(network), torch.no_grad(), _full_precision(device):
+        # The bytes are (H, W, C) already: permuted, they are a channels_last tensor without a copy.
+        pixels = torch.from_numpy(padded).to(device).permute(2, 0, 1).unsqueeze(0)
+        sr = network(pixels.float() / 255)[0]
+    if not torch.isfinite(sr).all():
+        raise ValueError("the network's output is not finite: its weights have diverged")
+    scale = sr.shape[1] // padded.shape[0]
+    sr = sr[:, : height * scale, : width * scale]
+    pixels = sr.clamp_(0, 1).mul_(255).round_().to(torch.uint8)
+    return np.asarray(pixels.permute(1, 2, 0).contiguous().cpu(), dtype=np.uint8)
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode, and afterwards each module's own mode again."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@contextmanager
+def _full_precision(device: torch.device) -> Iterator[None]:
+    """No autocast and no TF32; no cuDNN search either, which every new image size would repeat."""
+    cudnn: Any = torch.backends.cudnn  # a module that swaps its class: its attributes have no types
+    precision, benchmark = cudnn.conv.fp32_precision, cudnn.benchmark
+    cudnn.conv.fp32_precision, cudnn.benchmark = "ieee", False
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        cudnn.conv.fp32_precision, cudnn.benchmark = precision, benchmark

@@ -1,0 +1,63 @@
+"""The few parts that both generators are made of."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Initialise = Callable[[nn.Module], None]
+"""Draws the first weights of a network, in place."""
+
+Architecture = dict[str, str | float]
+"""The arguments that build a generator again, and the name of its class under `network`."""
+
+UPSAMPLING_STEPS: dict[int, tuple[int, ...]] = {
+    1: (),
+    2: (2,),
+    3: (3,),
+    4: (2, 2),
+    8: (2, 2, 2),
+}
+"""The steps that make up an enlargement."""
+
+
+def conv3x3(num_in: int, num_out: int) -> nn.Conv2d:
+    """The convolution of the whole family: height and width stay as they are."""
+    return nn.Conv2d(num_in, num_out, kernel_size=3, padding=1)
+
+
+def normalisation(num_features: int, *, enabled: bool) -> nn.Module:
+    """BatchNorm, or nothing: without it the network has no key that speaks of it."""
+    return nn.BatchNorm2d(num_features) if enabled else nn.Identity()
+
+
+def leaky_relu(features: Tensor) -> Tensor:
+    """In place, with the slope that every ESRGAN network has.
+
+    Convolution and BatchNorm keep nothing of their output for the backward pass, so writing over
+    it is safe, and saves a copy of the activations.
+    """
+    return F.leaky_relu(features, negative_slope=0.2, inplace=True)
+
+
+def upsampling_steps(factor: int, *, name: str) -> tuple[int, ...]:
+    """The steps of an enlargement by `factor`.
+
+    Raises:
+        ValueError: `factor`, called `name` in the message, cannot be built.
+    """
+    if factor not in UPSAMPLING_STEPS:
+        choices = ", ".join(map(str, UPSAMPLING_STEPS))
+        raise ValueError(f"{name} ({factor}) must be one of {choices}")
+    return UPSAMPLING_STEPS[factor]
+
+
+def require_positive(**values: float) -> None:
+    """Check the numbers that a network is built from, given by the names the user knows.
+
+    Raises:
+        ValueError: a value is zero, negative or not a number.
+    """
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{name} ({value}) must be greater than 0")

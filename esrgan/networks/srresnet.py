@@ -1,0 +1,99 @@
+"""The generator of SRGAN in the form that the ESRGAN paper compares with."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from esrgan.networks.blocks import (
+    Architecture,
+    Initialise,
+    conv3x3,
+    normalisation,
+    require_positive,
+    upsampling_steps,
+)
+from esrgan.networks.init import SMALL_KAIMING
+
+
+class ResidualBlock(nn.Module):
+    """Convolution, ReLU, convolution, and the input added."""
+
+    def __init__(self, num_features: int, residual_scaling: float, batch_norm: bool) -> None:
+        super().__init__()
+        self.residual_scaling = residual_scaling
+        self.conv1 = conv3x3(num_features, num_features)
+        self.norm1 = normalisation(num_features, enabled=batch_norm)
+        self.conv2 = conv3x3(num_features, num_features)
+        self.norm2 = normalisation(num_features, enabled=batch_norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        residual = F.relu(self.norm1(self.conv1(x)), inplace=True)
+        return torch.add(x, self.norm2(self.conv2(residual)), alpha=self.residual_scaling)
+
+
+class SRResNet(nn.Module):
+    """Residual blocks at the resolution of the input, then pixel-shuffle steps.
+
+    It is `sr_resnet` of the authors' code of 2018: kernels of 3 and ReLU where SRGAN's paper has
+    kernels of 9 at the ends and PReLU. BasicSR's later MSRResNet is another network: it has no
+    convolution at the end of the body and adds the enlarged input to the output.
+
+    `batch_norm` normalises before the enlargement (the blocks and the end of the body),
+    `batch_norm_hr` after it (Exp_BNinHR in table 1 of the ESRGAN supplement). `initialise` draws
+    the first weights.
+
+    Attributes:
+        scale: Size of the output, that of the input being 1.
+        architecture: All arguments but `initialise`, and the name of the class under `network`.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        scale: int = 4,
+        num_features: int = 64,
+        num_blocks: int = 16,
+        residual_scaling: float = 1.0,
+        batch_norm: bool = False,
+        batch_norm_hr: bool = False,
+        initialise: Initialise = SMALL_KAIMING,
+    ) -> None:
+        super().__init__()
+        numbers: dict[str, float] = {
+            "num_features": num_features,
+            "num_blocks": num_blocks,
+            "residual_scaling": residual_scaling,
+        }
+        require_positive(**numbers)
+        self.architecture: Architecture = {"network": "SRResNet", "scale": scale, **numbers}
+        self.architecture |= {"batch_norm": batch_norm, "batch_norm_hr": batch_norm_hr}
+        self.scale = scale
+        self.upsampling = upsampling_steps(scale, name="scale")
+        self.conv_first = conv3x3(3, num_features)
+        blocks = [
+            ResidualBlock(num_features, residual_scaling, batch_norm) for _ in range(num_blocks)
+        ]
+        self.body = nn.Sequential(*blocks)
+        self.conv_body = conv3x3(num_features, num_features)
+        self.norm_body = normalisation(num_features, enabled=batch_norm)
+        for step, factor in enumerate(self.upsampling, start=1):
+            self.add_module(f"conv_up{step}", conv3x3(num_features, num_features * factor**2))
+            self.add_module(f"norm_up{step}", normalisation(num_features, enabled=batch_norm_hr))
+        self.conv_hr = conv3x3(num_features, num_features)
+        self.norm_hr = normalisation(num_features, enabled=batch_norm_hr)
+        self.conv_last = conv3x3(num_features, 3)
+        initialise(self)
+
+    def forward(self, lq: Tensor) -> Tensor:
+        """Enlarge; the result is not clamped."""
+        features = self.conv_first(lq)
+        features = features + self.norm_body(self.conv_body(self.body(features)))
+        for step, factor in enumerate(self.upsampling, start=1):
+            features = F.pixel_shuffle(self.get_submodule(f"conv_up{step}")(features), factor)
+            features = F.relu(self.get_submodule(f"norm_up{step}")(features), inplace=True)
+        features = F.relu(self.norm_hr(self.conv_hr(features)), inplace=True)
+        sr: Tensor = self.conv_last(features)
+        return sr

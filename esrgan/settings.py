@@ -1,0 +1,150 @@
+"""The keys every run has, and the rules its settings must obey before anything is built."""
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Settings:
+    """The types of the top-level keys of `configs/train.yaml`, where their values are."""
+
+    scale: int
+    patch_size: int
+    batch_size: int
+    iterations: int
+    seed: int
+    train_set: str
+    validation_set: str | None
+    init_from: str | None
+    init_partial: bool
+    verify: bool
+    name: str
+    resume: bool
+    precision: str
+    deterministic: bool
+    log_every: int
+    generator: dict[str, Any]
+    data: dict[str, Any]
+    schedule: dict[str, Any]
+    training: dict[str, Any]
+    validation: dict[str, Any] | None
+    checkpoints: dict[str, Any]
+    logger: dict[str, Any]
+    trainer: dict[str, Any]
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Refuse settings that cannot work, in milliseconds.
+
+    Args:
+        settings: the resolved configuration, plain containers.
+
+    Raises:
+        ValueError: names the key, its value, the rule and the fix.
+    """
+    known = Settings.__dataclass_fields__
+    for key in settings:
+        if key not in known:
+            raise ValueError(f"{key} is not a setting: {suggestion(key, known)}")
+    for key in ("scale", "patch_size", "batch_size", "iterations", "log_every"):
+        if settings[key] < 1:
+            raise ValueError(f"{key} ({settings[key]}) must be at least 1")
+    if settings["seed"] < 0:
+        raise ValueError(f"seed ({settings['seed']}) must not be negative")
+    _check_patch_size(settings)
+    _check_folders(settings)
+
+
+def _check_patch_size(settings: Mapping[str, Any]) -> None:
+    scale, patch_size = settings["scale"], settings["patch_size"]
+    if patch_size % scale:
+        below = patch_size - patch_size % scale
+        near = " or ".join(str(size) for size in (below, below + scale) if size > 0)
+        raise ValueError(
+            f"patch_size ({patch_size}) must be a multiple of scale ({scale}): use {near}"
+        )
+
+
+def _check_folders(settings: Mapping[str, Any]) -> None:
+    for key in ("train_set", "validation_set"):
+        if settings[key] is not None and not Path(settings[key]).is_dir():
+            raise ValueError(
+                f"{key} ({settings[key]}) is not a folder: data/README.md says how to make it, "
+                f"{key}=FOLDER names another"
+            )
+    name = Path(settings["name"])
+    if name.is_absolute() or ".." in name.parts or not name.parts:
+        raise ValueError(f"name ({settings['name']}) must be a path below experiments/")
+
+
+def check_targets(settings: Mapping[str, Any]) -> None:
+    """Hold the values of every part against the signature of what it builds.
+
+    Raises:
+        ValueError: a part that does not exist, an argument it does not have, or a value of a type
+            that the argument does not take.
+    """
+    for key, node in _targets(settings, ""):
+        target = _find(f"{key}_target_", node["_target_"])
+        _check_arguments(key, node, target)
+
+
+def _targets(node: object, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield key, node
+        for name, child in node.items():
+            yield from _targets(child, f"{key}{name}.")
+
+
+def _find(key: str, name: str) -> Callable[..., object]:
+    module, _, attribute = name.rpartition(".")
+    try:
+        found: Callable[..., object] = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{key} ({name}) cannot be found: {error}") from error
+    return found
+
+
+def _check_arguments(key: str, node: Mapping[str, Any], target: Callable[..., object]) -> None:
+    parameters = inspect.signature(target).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name, value in node.items():
+        if name.startswith("_") and name.endswith("_"):
+            continue
+        if name not in parameters:
+            if not takes_any:
+                raise ValueError(f"{key}{name} is not a setting: {suggestion(name, parameters)}")
+            continue
+        if not _fits(value, parameters[name].annotation):
+            wanted = inspect.formatannotation(parameters[name].annotation)
+            raise ValueError(f"{key}{name} ({value!r}) must be of the type {wanted}")
+
+
+def _fits(value: object, annotation: object) -> bool:
+    """Whether a plain value can be meant by an annotation; only plain types are judged."""
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return any(_fits(value, option) for option in typing.get_args(annotation))
+    if annotation is None or annotation is type(None):
+        return value is None
+    if annotation is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if annotation in (bool, str):
+        return isinstance(value, annotation)
+    return True
+
+
+def suggestion(wrong: str, known: typing.Iterable[str]) -> str:
+    """What a misspelt key may have meant, for the end of an error message."""
+    names = [name for name in known if not name.startswith("_")]
+    close = get_close_matches(wrong, names, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(names))}"

@@ -1,0 +1,34 @@
+"""Lightning modules of the training stages and what surrounds them."""
+
+from esrgan.training.after_iteration import AfterIteration
+from esrgan.training.checkpointing import Checkpointing
+from esrgan.training.checkpoints import CheckpointError, read_checkpoint, read_newest
+from esrgan.training.csv_logger import CSVLogger
+from esrgan.training.guard import FiniteGuard, NonFiniteError
+from esrgan.training.precision import choose_precision
+from esrgan.training.progress import Progress
+from esrgan.training.psnr import PSNRTraining
+from esrgan.training.run_folder import RunFolder
+from esrgan.training.schedules import warmup_cosine
+from esrgan.training.stop_signal import StopSignal
+from esrgan.training.training_log import TrainingLog
+from esrgan.training.validation import Validation
+
+__all__ = [
+    "AfterIteration",
+    "CSVLogger",
+    "CheckpointError",
+    "Checkpointing",
+    "FiniteGuard",
+    "NonFiniteError",
+    "PSNRTraining",
+    "Progress",
+    "RunFolder",
+    "StopSignal",
+    "TrainingLog",
+    "Validation",
+    "choose_precision",
+    "read_checkpoint",
+    "read_newest",
+    "warmup_cosine",
+]

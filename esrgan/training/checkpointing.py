@@ -1,0 +1,64 @@
+"""Which checkpoints a run keeps: the newest ones and the best."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from esrgan.training.checkpoints import remove_old, write_checkpoint
+
+log = logging.getLogger(__name__)
+
+
+class Checkpointing:
+    """Writes checkpoints at an interval and whenever a metric is the best so far.
+
+    Args:
+        folder: the run's folder of checkpoints.
+        every: the interval, in iterations.
+        keep_last: how many of the newest stay, at least 2: should the newest be damaged, the run
+            continues from the one before it.
+        monitor: the metric, as it is logged, whose best checkpoint stays too; larger is better.
+    """
+
+    def __init__(self, *, folder: str, every: int, keep_last: int, monitor: str) -> None:
+        if every < 1:
+            raise ValueError(f"checkpoints.every ({every}) must be at least 1 iteration")
+        if keep_last < 2:
+            raise ValueError(
+                f"checkpoints.keep_last ({keep_last}) must be at least 2: should the newest be "
+                "damaged, the run continues from the one before it"
+            )
+        self.folder = Path(folder)
+        self.every, self.keep_last, self.monitor = every, keep_last, monitor
+        self.best_value = float("-inf")
+        self.best_iteration = -1
+
+    def is_due(self, iteration: int) -> bool:
+        return iteration % self.every == 0 or iteration == self.best_iteration
+
+    def judge(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Note whether the metrics of a validation are the best so far.
+
+        Raises:
+            ValueError: the monitored metric is not among them.
+        """
+        if self.monitor not in metrics:
+            raise ValueError(
+                f"checkpoints.monitor ({self.monitor}) is not one of the metrics that are "
+                f"computed: {', '.join(metrics)}"
+            )
+        if metrics[self.monitor] > self.best_value:  # never true for NaN
+            self.best_value, self.best_iteration = metrics[self.monitor], iteration
+
+    def save(self, iteration: int, state: dict[str, Any]) -> None:
+        """Write the checkpoint of an iteration, then delete what need not stay."""
+        path = write_checkpoint(self.folder, iteration, state)
+        remove_old(self.folder, keep_last=self.keep_last, keep_also=[self.best_iteration])
+        log.debug("wrote %s", path)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best_value": self.best_value, "best_iteration": self.best_iteration}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.best_value, self.best_iteration = state["best_value"], state["best_iteration"]

@@ -1,0 +1,94 @@
+"""Means of what the steps return, kept on the device until an interval ends."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class TrainingLog:
+    """Sums the values of each iteration and gives their means at the end of an interval.
+
+    Args:
+        every: the interval, in iterations.
+    """
+
+    def __init__(self, *, every: int) -> None:
+        if every < 1:
+            raise ValueError(f"log_every ({every}) must be at least 1 iteration")
+        self.every = every
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+        self._clock = _Clock()
+
+    def start_clock(self) -> None:
+        self._clock = _Clock()
+
+    def batch_starts(self) -> None:
+        self._clock.batch_starts()
+
+    def leave_out_time(self) -> None:
+        """Do not count what happened since the step ended: validation, checkpoints."""
+        self._clock.leave_out_time()
+
+    def add(self, values: Mapping[str, Tensor], *, num_samples: int) -> None:
+        """Take in what a step returned; waits for nothing."""
+        self._clock.batch_ends(num_samples)
+        for name, value in values.items():
+            value = value.detach()
+            self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
+        self._count += 1
+
+    def is_due(self, iteration: int) -> bool:
+        return iteration % self.every == 0
+
+    def means(self) -> dict[str, float]:
+        """The means since the last call, as `train/NAME`; the one place that waits for a device."""
+        names = list(self._sums)
+        sums = torch.stack([self._sums[name] for name in names]).tolist()
+        means = {f"train/{name}": s / self._count for name, s in zip(names, sums, strict=True)}
+        self._sums, self._count = {}, 0
+        return means
+
+    def speed(self) -> dict[str, float]:
+        """Samples per second and the share of the time that was spent waiting for data."""
+        values = self._clock.read()
+        self.start_clock()
+        return values
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"sums": self._sums, "count": self._count}
+
+    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
+        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
+        self._count = state["count"]
+
+
+class _Clock:
+    """Time of an interval and the part of it between the end of a step and the next batch."""
+
+    def __init__(self) -> None:
+        self._begin = self._last_end = time.perf_counter()
+        self._waited = 0.0
+        self._num_samples = 0
+
+    def batch_starts(self) -> None:
+        self._waited += time.perf_counter() - self._last_end
+
+    def batch_ends(self, num_samples: int) -> None:
+        self._last_end = time.perf_counter()
+        self._num_samples += num_samples
+
+    def leave_out_time(self) -> None:
+        now = time.perf_counter()
+        self._begin += now - self._last_end
+        self._last_end = now
+
+    def read(self) -> dict[str, float]:
+        seconds = max(time.perf_counter() - self._begin, 1e-9)
+        return {
+            "speed/samples_per_second": self._num_samples / seconds,
+            "speed/data_wait": self._waited / seconds,
+        }

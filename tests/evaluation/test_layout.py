@@ -1,0 +1,78 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from esrgan.evaluation import benchmark_folders, benchmark_name, find_methods, match_outputs
+
+
+@pytest.mark.parametrize(
+    ("gt", "lq"), [("HR", "LRbicx4"), ("GTmod12", "LRbicx4"), ("HR", "LR_bicubic/X4"), ("gt", "lq")]
+)
+def test_a_benchmark_is_found_in_the_layouts_in_circulation(tmp_path, gt, lq):
+    (tmp_path / gt).mkdir()
+    (tmp_path / lq).mkdir(parents=True)
+    assert benchmark_folders(str(tmp_path), scale=4) == (tmp_path / gt, tmp_path / lq)
+    assert benchmark_name(tmp_path / gt) == tmp_path.name
+
+
+def test_two_folders_can_be_given_and_a_single_one_is_ground_truth(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    folders = benchmark_folders(f"{tmp_path}/a:{tmp_path}/b", scale=2)
+    assert folders == (tmp_path / "a", tmp_path / "b")
+    assert benchmark_folders(f"{tmp_path}/a", scale=2) == (tmp_path / "a", None)
+    assert benchmark_name(tmp_path / "a") == "a"
+
+
+def test_a_benchmark_of_another_scale_or_that_is_not_there_is_refused(tmp_path):
+    (tmp_path / "HR").mkdir()
+    (tmp_path / "LRbicx4").mkdir()
+    with pytest.raises(ValueError, match="neither LRbicx2"):
+        benchmark_folders(str(tmp_path), scale=2)
+    with pytest.raises(ValueError, match="nowhere must be a folder"):
+        benchmark_folders("nowhere", scale=2)
+
+
+@pytest.mark.parametrize("name", ["baby", "babyx4", "baby_x4", "baby_RCANplus_x4", "baby-SR"])
+def test_results_are_found_under_the_names_that_others_give_them(name):
+    file = Path(f"results/{name}.png")
+    assert match_outputs([file, Path("results/babyface.png")], ["baby"]) == {"baby": file}
+
+
+def test_a_file_belongs_to_the_longest_key_that_fits():
+    files = [Path("img_1_x4.png"), Path("img_1_2_x4.png"), Path("img_10_x4.png")]
+    matched = match_outputs(files, ["img_1", "img_1_2", "img_10"])
+    assert matched == {"img_1": files[0], "img_1_2": files[1], "img_10": files[2]}
+
+
+def test_missing_and_ambiguous_results_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"image bird.*found none"):
+        match_outputs([Path("r/baby.png")], ["baby", "bird"])
+    with pytest.raises(ValueError, match=r"found baby\.png, baby_x4\.png"):
+        match_outputs([Path("r/baby.png"), Path("r/baby_x4.png")], ["baby"])
+
+
+def test_a_run_stands_for_its_newest_weights_and_other_folders_for_themselves(tmp_path):
+    run, results = tmp_path / "run", tmp_path / "results"
+    (run / "checkpoints").mkdir(parents=True)
+    results.mkdir()
+    release = run / "net.pth"
+    older = run / "checkpoints/iteration_00000900-ffff.ckpt"
+    newer = run / "checkpoints/iteration_00001000-0000.ckpt"
+    for time, file in enumerate([newer, older, release]):  # as after copying: times say little
+        file.touch()
+        os.utime(file, (time, time))
+    words = ["bicubic", str(run), str(results)]
+    assert find_methods(words) == {"bicubic": None, "run": release, "results": results}
+    release.unlink()
+    assert find_methods([str(run), str(older)]) == {"run": newer, older.stem: older}
+
+
+def test_methods_that_are_not_there_or_share_a_name_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="nowhere must be"):
+        find_methods(["nowhere"])
+    (tmp_path / "net.pth").touch()
+    (tmp_path / "net").mkdir()
+    with pytest.raises(ValueError, match="would be called net"):
+        find_methods([str(tmp_path / "net"), str(tmp_path / "net.pth")])

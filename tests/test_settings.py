@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+
+from esrgan.settings import check_settings, check_targets
+
+
+def settings(folder: Path, **changes: object) -> dict[str, object]:
+    values: dict[str, object] = {
+        "scale": 4,
+        "patch_size": 128,
+        "batch_size": 16,
+        "iterations": 10,
+        "log_every": 1,
+        "seed": 0,
+        "name": "run",
+        "train_set": str(folder),
+        "validation_set": None,
+    }
+    return values | changes
+
+
+def test_settings_that_work_pass(tmp_path: Path) -> None:
+    check_settings(settings(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("patch_size", 130, r"patch_size \(130\) must be a multiple of .* \(4\): use 128 or 132"),
+        ("patch_size", 2, r"patch_size \(2\) must be a multiple of scale \(4\): use 4"),
+        ("batch_size", 0, r"batch_size \(0\) must be at least 1"),
+        ("iterations", -5, r"iterations \(-5\) must be at least 1"),
+        ("seed", -1, r"seed \(-1\) must not be negative"),
+        ("name", "../elsewhere", r"name \(../elsewhere\) must be a path below experiments"),
+        ("name", "/tmp/run", r"name \(/tmp/run\) must be a path below"),
+        ("train_set", "no/such", r"train_set \(no/such\) is not a folder.*train_set=FOLDER"),
+        ("patchsize", 128, r"patchsize is not a setting: did you mean patch_size\?"),
+    ],
+)
+def test_settings_that_cannot_work_are_named_with_the_fix(tmp_path, key, value, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_settings(settings(tmp_path, **{key: value}))
+
+
+NETWORK = {"_target_": "esrgan.networks.RRDBNet", "num_blocks": 2}
+
+
+def test_a_part_whose_arguments_fit_passes() -> None:
+    check_targets({"generator": NETWORK | {"residual_scaling": 1}})
+
+
+@pytest.mark.parametrize(
+    ("generator", "message"),
+    [
+        (NETWORK | {"num_block": 2}, r"generator.num_block is not .*: did you mean num_blocks"),
+        (NETWORK | {"num_blocks": "many"}, r"generator.num_blocks \('many'\) must be .* int"),
+        (NETWORK | {"num_blocks": 1.5}, r"generator.num_blocks \(1.5\) must be .* int"),
+        (NETWORK | {"num_blocks": True}, r"generator.num_blocks \(True\) must be .* int"),
+        (NETWORK | {"batch_norm": 1}, r"generator.batch_norm \(1\) must be of the type bool"),
+        ({"_target_": "esrgan.networks.RRDB"}, r"generator._target_ .*cannot be found"),
+        ({"_target_": "esrgan.nets.RRDBNet"}, r"generator._target_ .*cannot be found"),
+    ],
+)
+def test_a_part_that_cannot_be_built_is_named(generator, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_targets({"generator": generator})
+
+
+def test_parts_inside_parts_are_checked() -> None:
+    inner = {"_target_": "torch.nn.L1Loss", "reduktion": "mean"}
+    with pytest.raises(ValueError, match=r"losses.pixel.loss.reduktion is not a setting: did you"):
+        check_targets({"losses": {"pixel": {"loss": inner}}})

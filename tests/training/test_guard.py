@@ -1,0 +1,85 @@
+import pytest
+import torch
+from torch import nn
+
+from esrgan.training import FiniteGuard, NonFiniteError
+from esrgan.training.guard import restore_where
+
+
+def step(guard: FiniteGuard, optimizer: torch.optim.Optimizer, gradient: list[float], loss=1.0):
+    optimizer.param_groups[0]["params"][0].grad = torch.tensor(gradient)
+    return guard.step(optimizer, torch.tensor(loss))
+
+
+@pytest.fixture(params=[True, False], ids=["fused", "plain"])
+def optimizer(request: pytest.FixtureRequest) -> torch.optim.Optimizer:
+    weights = nn.Parameter(torch.tensor([1.0, 1.0]))
+    return torch.optim.Adam([weights], lr=0.1, fused=request.param)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "loss"),
+    [([float("nan"), 1.0], 1.0), ([float("inf"), 1.0], 1.0), ([1.0, 1.0], float("nan"))],
+)
+def test_a_step_that_is_not_finite_changes_nothing(optimizer, gradient, loss) -> None:
+    guard = FiniteGuard(clip_norm=None, max_in_a_row=3)
+    step(guard, optimizer, [1.0, -1.0])
+    weights = optimizer.param_groups[0]["params"][0]
+    before = weights.detach().clone()
+    state = {k: v.clone() for k, v in optimizer.state[weights].items()}
+    finite, _ = step(guard, optimizer, gradient, loss)
+    assert not finite
+    assert torch.equal(weights, before)
+    assert all(torch.equal(optimizer.state[weights][k], v) for k, v in state.items())
+    assert int(guard.skipped) == 1
+
+
+def test_a_finite_step_is_the_optimizers_own(optimizer) -> None:
+    guard = FiniteGuard(clip_norm=None, max_in_a_row=3)
+    finite, norm = step(guard, optimizer, [3.0, 4.0])
+    assert finite
+    assert norm.item() == 5.0
+    weights = optimizer.param_groups[0]["params"][0]
+    assert torch.allclose(weights, torch.tensor([0.9, 0.9]))  # Adam's first step is the rate
+
+
+def test_gradients_are_clipped_to_the_norm_of_all_together() -> None:
+    weights = nn.Parameter(torch.tensor([0.0, 0.0]))
+    guard = FiniteGuard(clip_norm=1.0, max_in_a_row=3)
+    step(guard, torch.optim.SGD([weights], lr=1.0), [3.0, 4.0])
+    assert torch.allclose(weights.detach(), torch.tensor([-0.6, -0.8]), atol=1e-5)
+
+
+def test_too_many_in_a_row_end_the_run_with_a_report(optimizer) -> None:
+    guard = FiniteGuard(clip_norm=None, max_in_a_row=2)
+    nan = [float("nan")] * 2
+    step(guard, optimizer, nan)
+    step(guard, optimizer, [1.0, 1.0])
+    step(guard, optimizer, nan)
+    guard.check()
+    step(guard, optimizer, nan)
+    step(guard, optimizer, [1.0, 1.0])
+    with pytest.raises(NonFiniteError, match=r"2 iterations in a row .3 in all.*learning rate"):
+        guard.check()
+
+
+def test_the_counts_are_part_of_the_saved_state(optimizer) -> None:
+    guard, other = (FiniteGuard(clip_norm=None, max_in_a_row=2) for _ in range(2))
+    step(guard, optimizer, [float("nan")] * 2)
+    other.load_state_dict(guard.state_dict())
+    assert (int(other.in_a_row), int(other.longest), int(other.skipped)) == (1, 1, 1)
+
+
+def test_buffers_get_their_values_back_where_a_step_was_skipped() -> None:
+    buffer = torch.tensor([2.0])
+    restore_where(torch.tensor(True), [buffer], [torch.tensor([1.0])])
+    assert buffer.item() == 2.0
+    restore_where(torch.tensor(False), [buffer], [torch.tensor([1.0])])
+    assert buffer.item() == 1.0
+
+
+def test_impossible_limits_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"clip_norm \(0.0\)"):
+        FiniteGuard(clip_norm=0.0, max_in_a_row=1)
+    with pytest.raises(ValueError, match=r"max_in_a_row \(0\)"):
+        FiniteGuard(clip_norm=None, max_in_a_row=0)

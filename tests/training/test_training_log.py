@@ -1,0 +1,49 @@
+import time
+
+import pytest
+import torch
+
+from esrgan.training import TrainingLog
+
+
+def test_means_are_over_the_interval() -> None:
+    log = TrainingLog(every=2)
+    for value in (1.0, 2.0):
+        log.add({"pixel": torch.tensor(value)}, num_samples=4)
+    assert log.means() == {"train/pixel": 1.5}
+    log.add({"pixel": torch.tensor(8.0)}, num_samples=4)
+    assert log.means() == {"train/pixel": 8.0}
+
+
+def test_an_interval_that_is_interrupted_goes_on() -> None:
+    first, second = TrainingLog(every=2), TrainingLog(every=2)
+    first.add({"pixel": torch.tensor(1.0)}, num_samples=1)
+    second.load_state_dict(first.state_dict(), torch.device("cpu"))
+    second.add({"pixel": torch.tensor(2.0)}, num_samples=1)
+    assert second.means() == {"train/pixel": 1.5}
+
+
+def test_the_tensors_that_come_in_are_not_changed() -> None:
+    log, value = TrainingLog(every=2), torch.tensor(1.0)
+    log.add({"pixel": value}, num_samples=1)
+    log.add({"pixel": torch.tensor(5.0)}, num_samples=1)
+    assert value.item() == 1.0
+
+
+def test_speed_knows_work_waiting_and_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    log = TrainingLog(every=1)
+    log.start_clock()
+    now += 1  # waiting for the batch
+    log.batch_starts()
+    now += 3  # the step
+    log.add({}, num_samples=8)
+    now += 100  # validation: counted neither as work nor as waiting
+    log.leave_out_time()
+    assert log.speed() == {"speed/samples_per_second": 2.0, "speed/data_wait": 0.25}
+
+
+def test_an_interval_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"log_every \(0\)"):
+        TrainingLog(every=0)

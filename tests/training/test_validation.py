@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from torch import nn
+
+from esrgan.training import Validation
+
+
+class Pairs:
+    """Two images: the lq of the first is all 1, of the second all 2; gt is all 10."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def key(self, index: int) -> str:
+        return "ab"[index]
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return np.full((2, 2, 3), index + 1, np.uint8), np.full((2, 2, 3), 10, np.uint8)
+
+    def verify(self) -> None: ...
+
+
+def difference(sr: np.ndarray, gt: np.ndarray) -> float:
+    return float(gt.mean() - sr.mean())
+
+
+def validation(**changes) -> Validation:
+    arguments = {
+        "every": 5,
+        "pairs": Pairs(),
+        "upscale": lambda network, lq: lq * 4,
+        "metrics": {"difference": difference},
+        "baseline": lambda lq: lq,
+        "panel": 1,
+    }
+    return Validation(**(arguments | changes))
+
+
+def test_metrics_are_means_over_images_beside_the_baselines() -> None:
+    values, _ = validation().run(nn.Identity())
+    assert values == {"val/difference": 4.0, "val/bicubic_difference": 8.5}
+
+
+def test_the_panel_shows_the_first_images() -> None:
+    _, images = validation().run(nn.Identity())
+    assert list(images) == ["val/a"]
+    assert (images["val/a"] == 4).all()
+
+
+def test_it_is_due_at_its_interval() -> None:
+    assert [n for n in range(1, 12) if validation().is_due(n)] == [5, 10]
+
+
+@pytest.mark.parametrize("changes", [{"every": 0}, {"metrics": {}}])
+def test_settings_that_cannot_work_are_refused(changes) -> None:
+    with pytest.raises(ValueError, match=r"validation\."):
+        validation(**changes)
