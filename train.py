@@ -3,19 +3,19 @@
 import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import hydra
 from hydra.core.config_store import ConfigStore
-from hydra.errors import ConfigCompositionException, HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from esrgan import __version__
-from esrgan.command_line import STOPPED, report_errors
-from esrgan.settings import Settings, check_settings, check_targets, suggestion
+from esrgan.command_line import STOPPED, list_experiments, report_errors
+from esrgan.hydra_errors import plain_errors
+from esrgan.settings import Settings, check_settings, check_targets
 
 if TYPE_CHECKING:
     from esrgan.training import RunFolder
@@ -33,23 +33,22 @@ def main(cfg: DictConfig) -> None:
         sys.exit(code)
 
 
+@plain_errors()
 def train(cfg: DictConfig) -> int:
     """Run an experiment to its end, or to the signal that stops it; returns the exit code."""
     settings = checked(cfg)
     from esrgan import training  # Lightning takes seconds to import: mistakes are found before
 
+    quieten_lightning()
     run = training.RunFolder(Path("experiments", cfg.name), settings=settings, resume=cfg.resume)
     state = run.newest_checkpoint()
     start = 0 if state is None else state["iteration"]
 
     data = instantiate(cfg.data, start_iteration=start)
     validation = instantiate(cfg.validation) if cfg.validation_set else None
-    if cfg.verify:
-        data.verify()
     generator = new_generator(cfg)
     stage = instantiate(cfg.training, generator=generator, _convert_="all")
 
-    run.begin()
     stop = training.StopSignal()
     after_iteration = training.AfterIteration(
         iterations=cfg.iterations,
@@ -60,17 +59,29 @@ def train(cfg: DictConfig) -> int:
         resume_from=state,
         settings=settings,
     )
+    trainer = instantiate(cfg.trainer, callbacks=[after_iteration], logger=False)
+    if cfg.verify:
+        data.verify()
+
+    run.begin()  # what can be refused has been: nothing was written until here
     places = {"save_dir": run.path, "purge_step": start + 1}
-    loggers = [make(**places) for make in instantiate(cfg.logger).values()]
-    trainer = instantiate(cfg.trainer, callbacks=[after_iteration], logger=loggers)
+    trainer.loggers = [make(**places) for make in instantiate(cfg.logger).values()]
     if start < cfg.iterations:
-        log.info("%s: from iteration %d to %d", run.path, start, cfg.iterations)
+        device = trainer.strategy.root_device
+        log.info("%s: from iteration %d to %d on %s", run.path, start, cfg.iterations, device)
         trainer.fit(stage, data)
     if stop.received is not None:
         log.warning("stopped by %s; the same command with resume=true goes on", stop.received.name)
         return STOPPED
     write_release(run, generator)
     return 0
+
+
+def quieten_lightning() -> None:
+    """Leave out its hints, and that the average is in evaluation mode: it is meant to be."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for message in (".*in eval mode", ".*LeafSpec", ".*smaller than the logging interval"):
+        warnings.filterwarnings("ignore", message)
 
 
 def checked(cfg: DictConfig) -> dict[str, Any]:
@@ -109,41 +120,14 @@ def write_release(run: "RunFolder", generator: "Generator") -> None:
     log.info("the trained generator is %s", path)
 
 
-def list_experiments() -> str:
-    """The experiments, each with the lines that stand on top of its file."""
-    entries = []
-    for path in sorted((CONFIGS / "experiment").rglob("*.yaml")):
-        name = path.relative_to(CONFIGS / "experiment").with_suffix("")
-        comments = [line[1:].strip() for line in path.read_text().splitlines() if line[:2] == "# "]
-        about = "\n    ".join(line for line in comments if not line.startswith("@package"))
-        entries.append(f"{name}\n    {about}")
-    return "usage: python train.py experiment=NAME [key=value ...]\n\n" + "\n".join(entries)
-
-
-def in_one_line(error: HydraException | OmegaConfBaseException) -> str:
-    """What went wrong in a configuration, without what Hydra advises to its developers."""
-    cause = error.__cause__
-    if isinstance(error, InstantiationException) and isinstance(cause, ValueError):
-        return str(cause)
-    if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException):
-        known = cause.parent_node if isinstance(cause.parent_node, DictConfig) else {}
-        if cause.full_key and cause.key not in known:
-            return (
-                f"{cause.full_key} is not a setting: {suggestion(str(cause.key), map(str, known))}"
-            )
-        return f"{cause.full_key}: {str(cause).splitlines()[0]}"
-    return str(error)
-
-
 def run() -> int:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # or Hydra prints and exits by itself
     if len(sys.argv) == 1:
-        print(list_experiments())
+        print("usage: python train.py experiment=NAME [KEY=VALUE ...]\n")
+        print(list_experiments(CONFIGS / "experiment"))
         return 0
-    try:
+    with plain_errors():
         main()
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ValueError(in_one_line(error)) from error
     return 0
 
 

@@ -60,6 +60,11 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         raise ValueError(f"seed ({settings['seed']}) must not be negative")
     _check_patch_size(settings)
     _check_folders(settings)
+    devices = settings["trainer"].get("devices", 1)
+    if devices != 1:
+        raise ValueError(
+            f"trainer.devices ({devices}) must be 1: this version trains on one device"
+        )
 
 
 def _check_patch_size(settings: Mapping[str, Any]) -> None:
@@ -138,8 +143,8 @@ def _fits(value: object, annotation: object) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if annotation in (bool, str):
-        return isinstance(value, annotation)
+    if isinstance(annotation, type) and isinstance(value, bool | int | float | str | None):
+        return annotation in type(value).__mro__
     return True
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from esrgan.data.check import find_problems
+from esrgan.command_line import report_errors
+from esrgan.data import find_problems
 
 
 def main() -> int:
@@ -15,13 +16,7 @@ def main() -> int:
     )
     parser.add_argument("datasets", nargs="+", type=Path, metavar="DATASET", help="data/NAME")
     folders = parser.parse_args().datasets
-    try:
-        num_bad = sum([count_problems(folder) > 0 for folder in folders])
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    num_bad = sum([count_problems(folder) > 0 for folder in folders])
     return 1 if num_bad else 0
 
 
@@ -42,4 +37,4 @@ def count_problems(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report_errors(main))

@@ -24,8 +24,8 @@ from typing import NamedTuple
 import torch
 
 from esrgan import evaluation
-from esrgan.data.folders import FolderPairs
-from esrgan.data.images import list_images, read_image, write_png
+from esrgan.command_line import report_errors
+from esrgan.data import FolderPairs, list_images, read_image, write_png
 from esrgan.degradations import CONVENTIONS
 from esrgan.evaluation import BenchmarkResult, Comparison, Method
 from esrgan.inference import upscale
@@ -44,15 +44,11 @@ class Benchmark(NamedTuple):
     convention: str  # of MATLAB's bicubic, where it is a method
 
 
-def main() -> int:
+def main() -> None:
     try:
         evaluate(parse_arguments())
-    except (OSError, ValueError, torch.OutOfMemoryError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    except torch.OutOfMemoryError as error:
+        raise ValueError("an image needs more memory than the GPU has: try --device cpu") from error
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -192,4 +188,4 @@ def write_reports(results: Sequence[BenchmarkResult], folder: Path | None) -> No
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report_errors(main))

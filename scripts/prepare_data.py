@@ -10,10 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from esrgan.data.codecs import CODECS
-from esrgan.data.encode import Recipe
-from esrgan.data.prepare import Built, build_dataset
-from esrgan.data.subimages import SubImages
+from esrgan.command_line import report_errors
+from esrgan.data import CODECS, Built, Recipe, SubImages, build_dataset
 from esrgan.degradations import CONVENTIONS
 
 CONVENTION_HELP = (
@@ -78,21 +76,17 @@ def build(arguments: argparse.Namespace) -> Built:
         )
 
 
-def main() -> int:
+def main() -> None:
     arguments = parse_arguments()
     try:
         built = build(arguments)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
-        print("interrupted: the same command continues where it was", file=sys.stderr)
-        return 130
+        print("the same command continues where it was", file=sys.stderr)
+        raise
     for bad in built.left_out:
         print(f"left out: {bad}", file=sys.stderr)
     print(f"{arguments.output}: {built.num_records} pairs")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report_errors(main))

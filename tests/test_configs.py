@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 import train
+from esrgan.command_line import list_experiments
 from esrgan.settings import Settings, check_settings, check_targets
 
 EXPERIMENTS = sorted(
@@ -71,7 +72,7 @@ def test_children_differ_from_their_parent_in_what_they_say() -> None:
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_the_list_says_what_an_experiment_is_and_needs(experiment: str) -> None:
-    lines = train.list_experiments().splitlines()
+    lines = list_experiments(train.CONFIGS / "experiment").splitlines()
     index = lines.index(experiment)
     assert lines[index + 1].startswith("    ")
     assert lines[index + 2].startswith("    Needs: ")

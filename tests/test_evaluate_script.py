@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from esrgan.command_line import report_errors
 from esrgan.data.images import read_image, write_png
 from esrgan.degradations import resize_uint8
 from esrgan.networks import RRDBNet
@@ -21,7 +22,7 @@ def main():
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    return module.main
+    return lambda: report_errors(module.main)
 
 
 @pytest.fixture

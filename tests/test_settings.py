@@ -16,6 +16,7 @@ def settings(folder: Path, **changes: object) -> dict[str, object]:
         "name": "run",
         "train_set": str(folder),
         "validation_set": None,
+        "trainer": {"devices": 1},
     }
     return values | changes
 
@@ -35,6 +36,7 @@ def test_settings_that_work_pass(tmp_path: Path) -> None:
         ("name", "../elsewhere", r"name \(../elsewhere\) must be a path below experiments"),
         ("name", "/tmp/run", r"name \(/tmp/run\) must be a path below"),
         ("train_set", "no/such", r"train_set \(no/such\) is not a folder.*train_set=FOLDER"),
+        ("trainer", {"devices": 4}, r"trainer.devices \(4\) must be 1"),
         ("patchsize", 128, r"patchsize is not a setting: did you mean patch_size\?"),
     ],
 )

@@ -1,6 +1,7 @@
 """What a loading process does with samples. No Lightning: a spawned process would wait for it."""
 
 import signal
+from types import FrameType
 from typing import TypedDict
 
 import cv2
@@ -28,7 +29,12 @@ def stack(samples: list[Sample]) -> Batch:
 def set_up_worker(_worker: int) -> None:
     """Make a loading process leave signals and the other cores alone."""
     # A Ctrl-C in the terminal and the end of a job's time reach every process: what happens then is
-    # for the main one to say. Without it, a worker ends by itself within seconds.
+    # for the main one to say. It ends its workers by a SIGTERM too, where they do not answer: the
+    # second one counts.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _take_the_next)
     cv2.setNumThreads(0)  # torch limits its own threads itself
+
+
+def _take_the_next(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)

@@ -56,6 +56,8 @@ class AfterIteration(Callback):
         resume_from: dict[str, Any] | None,
         settings: dict[str, Any],
     ) -> None:
+        if validation is not None:
+            checkpoints.check_monitor(validation.names)
         self.iterations = iterations
         # not self.log: Lightning puts its own there
         self.training_log, self.validation, self.checkpoints = log, validation, checkpoints
@@ -138,10 +140,12 @@ class AfterIteration(Callback):
             if isinstance(destination, TensorBoardLogger):
                 _show(destination, images, training.iteration)
         self.checkpoints.judge(training.iteration, metrics)
+        self.progress.clear()
         logger.info("iteration %d: %s", training.iteration, _in_words(metrics))
 
     def _save(self, trainer: Trainer, training: Training) -> None:
         for destination in trainer.loggers:  # what is logged must not be behind the checkpoint
+            destination.save()
             if isinstance(destination, TensorBoardLogger):
                 destination.experiment.flush()
         state = training.training_state() | {

@@ -1,7 +1,7 @@
 """Which checkpoints a run keeps: the newest ones and the best."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +37,22 @@ class Checkpointing:
     def is_due(self, iteration: int) -> bool:
         return iteration % self.every == 0 or iteration == self.best_iteration
 
-    def judge(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Note whether the metrics of a validation are the best so far.
+    def check_monitor(self, names: Iterable[str]) -> None:
+        """Refuse to monitor what is not among the metrics that are computed.
 
         Raises:
-            ValueError: the monitored metric is not among them.
+            ValueError: it is not.
         """
-        if self.monitor not in metrics:
+        names = list(names)
+        if self.monitor not in names:
             raise ValueError(
                 f"checkpoints.monitor ({self.monitor}) is not one of the metrics that are "
-                f"computed: {', '.join(metrics)}"
+                f"computed: {', '.join(names)}"
             )
+
+    def judge(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Note whether the metrics of a validation are the best so far."""
+        self.check_monitor(metrics)
         if metrics[self.monitor] > self.best_value:  # never true for NaN
             self.best_value, self.best_iteration = metrics[self.monitor], iteration
 

@@ -1,6 +1,7 @@
 """Metrics as CSV files that a continued run goes on with, without a gap or a doubled line."""
 
 import csv
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,13 @@ class CSVLogger(Logger):
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the run folder holds the whole configuration."""
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Have what was logged survive a power failure."""
+        for path in self.folder.glob("*.csv"):
+            with path.open("a") as file:
+                os.fsync(file.fileno())
 
     def _append(self, path: Path, row: dict[str, Any]) -> None:
         if not path.exists():

@@ -15,6 +15,15 @@ def frozen_copy(network: nn.Module) -> nn.Module:
     return deepcopy(network).requires_grad_(False).eval()
 
 
+def warmed_up(decay: float, iteration: int) -> float:
+    """The decay of an iteration, counted from 0: at first less stays.
+
+    Otherwise the average would remember the random first weights for several times
+    1 / (1 - decay) iterations.
+    """
+    return min(decay, (1 + iteration) / (10 + iteration))
+
+
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, *, decay: float, keep: Tensor) -> None:
     """Move the average towards the network: a <- a + (1 - decay) (w - a).

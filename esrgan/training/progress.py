@@ -34,6 +34,11 @@ class Progress:
             short = {name.partition("/")[2]: f"{value:.4g}" for name, value in values.items()}
             self._bar.set_postfix(short, refresh=False)
 
+    def clear(self) -> None:
+        """Make room for a line of text; the bar comes back with the next iteration."""
+        if self._bar is not None:
+            self._bar.clear()
+
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()

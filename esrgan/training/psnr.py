@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torch.utils import deterministic
 
-from esrgan.training.ema import frozen_copy, update_average
+from esrgan.training.ema import frozen_copy, update_average, warmed_up
 from esrgan.training.guard import FiniteGuard, restore_where
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
@@ -71,11 +72,16 @@ class PSNRTraining(LightningModule):
         self.num_micro_batches = num_micro_batches
         self.seed = seed
         self.iteration = 0
+        self.configure_optimizers()  # refuses wrong numbers now, before anything is written
 
     @property
     def evaluated(self) -> nn.Module:
         """The network that is validated and released: the average, where there is one."""
         return self.generator if self.ema is None else self.ema
+
+    def on_fit_start(self) -> None:
+        # Deterministic algorithms come with a debugging aid that writes all new memory twice.
+        deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # not in its stub
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = self.make_optimizer(self.generator.parameters())
@@ -93,7 +99,8 @@ class PSNRTraining(LightningModule):
         finite, norm = self.guard.step(optimizer, loss)
         restore_where(finite, list(self.generator.buffers()), statistics)
         if self.ema is not None and self.ema_decay is not None:
-            update_average(self.ema, self.generator, decay=self.ema_decay, keep=finite)
+            decay = warmed_up(self.ema_decay, self.iteration)
+            update_average(self.ema, self.generator, decay=decay, keep=finite)
         schedule = self.lr_schedulers()
         assert isinstance(schedule, LRScheduler)
         schedule.step()

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from esrgan.training.checkpoints import read_newest
+from esrgan.training.checkpoints import list_checkpoints, read_newest
 
 SETTINGS = "settings.json"
 # What may differ when a run is continued: it changes neither the weights nor the sample stream.
@@ -38,14 +38,20 @@ class RunFolder:
         stored = folder / SETTINGS
         if resume and not stored.exists():
             raise ValueError(f"{folder} holds no run to continue: start one without resume=true")
-        if not resume and stored.exists():
-            raise ValueError(
-                f"{folder} already holds a run, which is never written over: continue it with "
-                "resume=true, or start another with name=ANOTHER_NAME"
-            )
+        self._resume = resume
         if resume:
             _refuse_other_settings(folder, json.loads(stored.read_text()), self.settings)
+        else:
+            self._refuse_to_write_over()
         self._lock: TextIO | None = None
+
+    def _refuse_to_write_over(self) -> None:
+        # A run that failed before its first checkpoint holds nothing, and may be started again.
+        if list_checkpoints(self.checkpoints):
+            raise ValueError(
+                f"{self.path} already holds a run, which is never written over: continue it with "
+                "resume=true, or start another with name=ANOTHER_NAME"
+            )
 
     @property
     def checkpoints(self) -> Path:
@@ -59,6 +65,8 @@ class RunFolder:
         """Make the folder, keep other processes out of it, and log to `train.log` from now on."""
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.path)
+        if not self._resume:  # another process may have trained here since the first look
+            self._refuse_to_write_over()
         _write(self.path / SETTINGS, json.dumps(self.settings, indent=2))
         handler = logging.FileHandler(self.path / "train.log")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -60,6 +60,11 @@ class Validation:
         self.panel = range(min(panel, len(pairs)))
         self._baseline_metrics: dict[str, float] | None = None
 
+    @property
+    def names(self) -> list[str]:
+        """The names that the network's metrics are logged under."""
+        return [f"val/{name}" for name in self.metrics]
+
     def is_due(self, iteration: int) -> bool:
         return iteration % self.every == 0
 

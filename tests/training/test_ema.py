@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from esrgan.training.ema import frozen_copy, update_average
+from esrgan.training.ema import frozen_copy, update_average, warmed_up
 
 YES, NO = torch.tensor(True), torch.tensor(False)
 
@@ -16,6 +16,11 @@ def test_the_average_moves_by_one_minus_decay() -> None:
     average = frozen_copy(network(1.0))
     update_average(average, network(3.0), decay=0.75, keep=YES)
     assert average[0].weight.item() == 1.5  # 0.75 * 1 + 0.25 * 3
+
+
+def test_the_decay_grows_to_what_was_asked_for() -> None:
+    assert [warmed_up(0.999, n) for n in (0, 10, 90)] == [0.1, 0.55, 0.91]
+    assert warmed_up(0.999, 1_000_000) == 0.999
 
 
 def test_running_statistics_are_copied_not_averaged() -> None:

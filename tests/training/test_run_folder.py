@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from esrgan.training import RunFolder
+from esrgan.training.checkpoints import write_checkpoint
 
 SETTINGS = {"scale": 4, "resume": False, "data": {"num_workers": 2, "batch_size": 16}}
 
@@ -25,9 +26,24 @@ def test_a_run_keeps_its_settings(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_holds_a_run_is_never_written_over(tmp_path: Path) -> None:
-    start(tmp_path)
+    write_checkpoint(start(tmp_path).checkpoints, 5, {})
     with pytest.raises(ValueError, match=r"already holds a run.*resume=true.*name="):
         RunFolder(tmp_path, settings=SETTINGS, resume=False)
+
+
+def test_a_run_that_failed_before_its_first_checkpoint_may_start_again(tmp_path: Path) -> None:
+    start(tmp_path)._lock.close()
+    start(tmp_path, scale=2)
+    assert json.loads((tmp_path / "settings.json").read_text())["scale"] == 2
+
+
+def test_a_run_that_another_process_trained_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    late = RunFolder(tmp_path, settings=SETTINGS, resume=False)
+    first = start(tmp_path)
+    write_checkpoint(first.checkpoints, 5, {})
+    first._lock.close()
+    with pytest.raises(ValueError, match="already holds a run"):
+        late.begin()
 
 
 def test_nothing_is_written_before_the_run_begins(tmp_path: Path) -> None:

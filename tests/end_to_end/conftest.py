@@ -1,0 +1,129 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from run_content import logged_iterations
+
+from esrgan.data import CODECS, Recipe, build_dataset, write_png
+from esrgan.degradations import resize_uint8
+
+SETTINGS = {
+    "experiment": "quickstart",
+    "name": "run",
+    "generator.num_blocks": 1,
+    "generator.num_features": 8,
+    "generator.growth_channels": 4,
+    "patch_size": 32,
+    "batch_size": 2,
+    "iterations": 60,
+    "log_every": 3,
+    "schedule.warmup_iterations": 10,
+    "validation.every": 10,
+    "checkpoints.every": 5,
+    "trainer.accelerator": "cpu",
+    "precision": "32-true",
+    "training.optimizer.lr": 1e-2,
+    "data.num_workers": 0,
+}
+
+
+@dataclass(frozen=True)
+class Training:
+    """A `train.py` that was started."""
+
+    server: "ForkServer"
+    pid: int
+    run: Path
+    output: str
+
+    def send(self, number: signal.Signals, *, to_the_group: bool = False) -> None:
+        """Signal the process, or its loading processes too, as a terminal does and SLURM may."""
+        (os.killpg if to_the_group else os.kill)(self.pid, number)
+
+    def wait_for_iteration(self, iteration: int) -> None:
+        """Wait until the log has a line of a later iteration."""
+        log = self.run / "train.csv"
+        self.wait_for(lambda: max(logged_iterations(log), default=0) > iteration)
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            state = Path(f"/proc/{self.pid}/status").read_text()
+            assert "State:\tZ" not in state, f"it ended too early: {self.stderr}"
+            time.sleep(0.005)
+
+    def wait(self) -> int:
+        """The exit code, or minus the signal that ended it."""
+        return self.server.ask(wait=self.pid)
+
+    @property
+    def stdout(self) -> str:
+        return Path(f"{self.output}.stdout").read_text()
+
+    @property
+    def stderr(self) -> str:
+        return Path(f"{self.output}.stderr").read_text()
+
+
+class ForkServer:
+    """Starts trainings; see fork_server.py."""
+
+    def __init__(self, outputs: Path) -> None:
+        self.outputs, self.num_started = outputs, 0
+        self.process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("fork_server.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+
+    def ask(self, **job) -> int:
+        self.process.stdin.write(json.dumps(job) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def start(self, folder: Path, settings, *, fault: str | None = None) -> Training:
+        self.num_started += 1
+        output = str(self.outputs / str(self.num_started))
+        overrides = [f"{key}={value}" for key, value in settings.items()]
+        pid = self.ask(folder=str(folder), output=output, overrides=overrides, fault=fault)
+        return Training(self, pid, folder / "experiments/run", output)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    server = ForkServer(tmp_path_factory.mktemp("outputs"))
+    yield server
+    server.process.stdin.close()
+    server.process.wait()
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory):
+    """Settings of a run of seconds, with data sets made for it."""
+    folder, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    for part, names in (("photos", "abcdef"), ("held_out", "xy")):
+        (folder / part).mkdir()
+        for name in names:
+            image = rng.integers(0, 256, (48, 56, 3), np.uint8)
+            write_png(folder / part / f"{name}.png", image)
+    recipe = Recipe(scale=4, codec=CODECS["raw"], downscale=resize_uint8)
+    build_dataset(folder / "train_x4", recipe, gt_folders=[folder / "photos"])
+    sets = {"train_set": folder / "train_x4", "validation_set": folder / "held_out"}
+    return SETTINGS | sets
+
+
+@pytest.fixture(scope="session")
+def finished(server, settings, tmp_path_factory):
+    """The folder that a run, which nothing interrupted, was started in; not to be changed."""
+    folder = tmp_path_factory.mktemp("finished")
+    assert server.start(folder, settings).wait() == 0
+    return folder

@@ -1,0 +1,62 @@
+"""What goes wrong inside a training process, on demand."""
+
+import errno
+import os
+import resource
+import time
+from pathlib import Path
+from typing import IO
+
+import torch
+from torch import Tensor, nn
+
+
+def slow_sync() -> None:
+    """Stretch the writing of a checkpoint, so that a kill can hit it."""
+    sync = os.fsync
+
+    def slowly(handle: int) -> None:
+        time.sleep(0.2)
+        sync(handle)
+
+    os.fsync = slowly
+
+
+def full_disk() -> None:
+    """Fail where the content of the second checkpoint reaches the disk."""
+    sync = os.fsync
+
+    def full(handle: int) -> None:
+        if "iteration_00000010" in Path(f"/proc/self/fd/{handle}").readlink().name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(handle)
+
+    os.fsync = full
+
+
+def file_too_large() -> None:
+    """Have the system refuse a part of the second checkpoint, in the middle of torch.save."""
+    save = torch.save
+
+    def limited(state: dict[str, object], file: IO[bytes]) -> None:
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if state.get("iteration") == 10:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+        try:
+            save(state, file)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    torch.save = limited
+
+
+class NotANumberAfter(nn.Module):
+    """L1 until a call, then never a number again."""
+
+    def __init__(self, *, calls: int) -> None:
+        super().__init__()
+        self.calls_left = calls
+
+    def forward(self, sr: Tensor, gt: Tensor) -> Tensor:
+        self.calls_left -= 1
+        return (sr - gt).abs().mean() * (1.0 if self.calls_left >= 0 else float("nan"))

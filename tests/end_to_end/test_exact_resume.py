@@ -1,0 +1,153 @@
+"""A run that is killed, as often and wherever it may be, ends as if it had never been."""
+
+import random
+import shutil
+import signal
+import time
+
+import pytest
+import torch
+from run_content import content, logged_iterations, scalars
+
+from esrgan.training import read_newest
+from esrgan.weights import load_state_dict_file
+
+RELEASE = "experiments/run/run.pth"
+
+
+def resume(server, folder, settings, **arguments):
+    holds_a_run = (folder / "experiments/run/settings.json").exists()
+    return server.start(folder, settings | {"resume": holds_a_run}, **arguments)
+
+
+def kill_and_resume(server, folder, settings, *, num_kills):
+    """Kill a run at random moments all along it, a third of them inside a checkpoint's write."""
+    moments = random.Random(num_kills)
+    for number in range(num_kills):
+        iteration = (settings["iterations"] - 10) * number // num_kills
+        if number % 3 == 1:
+            kill_in_a_write(server, folder, settings, after=iteration)
+        else:
+            training = resume(server, folder, settings)
+            training.wait_for_iteration(iteration)
+            time.sleep(moments.uniform(0, 0.05))
+            kill(training)
+    assert resume(server, folder, settings).wait() == 0
+
+
+def kill_in_a_write(server, folder, settings, *, after):
+    training = resume(server, folder, settings, fault="slow_sync")
+    training.wait_for_iteration(after)
+    training.wait_for(lambda: any(training.run.glob("checkpoints/*.ckpt.tmp")))
+    kill(training)
+    assert any(training.run.glob("checkpoints/*.ckpt.tmp"))
+
+
+def kill(training):
+    training.send(signal.SIGKILL)
+    assert training.wait() == -signal.SIGKILL
+
+
+def test_an_uninterrupted_run_logs_each_iteration_once(finished):
+    run = finished / "experiments/run"
+    assert logged_iterations(run / "train.csv") == list(range(3, 61, 3))
+    assert logged_iterations(run / "val.csv") == list(range(10, 61, 10))
+    assert [step for step, _ in scalars(run)["train/pixel"]] == list(range(3, 61, 3))
+    assert [step for step, _ in scalars(run)["val/psnr_y"]] == list(range(10, 61, 10))
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_run_killed_ten_times_ends_bit_identical(
+    server, settings, finished, tmp_path, num_workers
+):
+    with_workers = settings | {"data.num_workers": num_workers}
+    kill_and_resume(server, tmp_path, with_workers, num_kills=10)
+    assert content(tmp_path / "experiments/run") == content(finished / "experiments/run")
+
+
+def test_a_run_in_bfloat16_killed_three_times_ends_bit_identical(server, settings, tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    in_bfloat16 = settings | {"precision": "bf16-mixed"}
+    whole = server.start(tmp_path / "whole", in_bfloat16)
+    assert whole.wait() == 0
+    kill_and_resume(server, tmp_path / "killed", in_bfloat16, num_kills=3)
+    assert content(tmp_path / "killed/experiments/run") == content(whole.run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_run_killed_thirty_times_ends_bit_identical(
+    server, settings, finished, tmp_path, num_workers
+):
+    with_workers = settings | {"data.num_workers": num_workers}
+    kill_and_resume(server, tmp_path, with_workers, num_kills=30)
+    assert content(tmp_path / "experiments/run") == content(finished / "experiments/run")
+
+
+def test_a_run_killed_in_its_first_write_starts_again(server, settings, finished, tmp_path):
+    kill_in_a_write(server, tmp_path, settings, after=0)
+    assert read_newest(tmp_path / "experiments/run/checkpoints") is None
+    training = resume(server, tmp_path, settings)
+    assert training.wait() == 0
+    assert "from iteration 0 to 60" in training.stdout
+    assert content(training.run) == content(finished / "experiments/run")
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
+    server, settings, finished, tmp_path
+):
+    folder = shutil.copytree(finished, tmp_path / "damaged")
+    (newest,) = folder.glob("experiments/run/checkpoints/*00060-*.ckpt")
+    damaged = bytearray(newest.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    newest.write_bytes(damaged)
+    training = resume(server, folder, settings)
+    assert training.wait() == 0
+    assert "from iteration 55 to 60" in training.stdout
+    assert f"{newest.name} is damaged" in training.stdout
+    assert content(training.run) == content(finished / "experiments/run")
+
+
+def test_a_finished_run_is_left_as_it_is(server, settings, finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "again")
+    released = (folder / RELEASE).stat()
+    training = resume(server, folder, settings)
+    assert training.wait() == 0
+    assert "from iteration" not in training.stdout
+    assert (folder / RELEASE).stat() == released
+    assert content(training.run) == content(finished / "experiments/run")
+
+
+def test_the_release_is_the_average_of_the_last_checkpoint(finished):
+    released = load_state_dict_file(finished / RELEASE)
+    state = read_newest(finished / "experiments/run/checkpoints")
+    assert state["iteration"] == 60
+    assert_equal(released, state["ema"])
+    assert any(not torch.equal(state["generator"][key], state["ema"][key]) for key in released)
+
+
+def test_another_run_starts_from_released_weights(server, settings, finished, tmp_path):
+    release = {"init_from": finished / RELEASE, "iterations": 12, "training.optimizer.lr": 0}
+    training = server.start(tmp_path, settings | release)
+    assert training.wait() == 0
+    assert f"{finished / RELEASE}: " in training.stdout
+    state = read_newest(training.run / "checkpoints")
+    assert_equal(state["generator"], load_state_dict_file(finished / RELEASE))
+
+
+def test_weights_that_fit_in_part_are_loaded_only_if_asked_for(
+    server, settings, finished, tmp_path
+):
+    larger = {"init_from": finished / RELEASE, "generator.num_blocks": 2, "iterations": 12}
+    refused = server.start(tmp_path, settings | larger)
+    assert refused.wait() == 2
+    assert "fits the network only in part (init_partial=true" in refused.stderr
+    assert not (tmp_path / "experiments").exists()
+    assert server.start(tmp_path, settings | larger | {"init_partial": True}).wait() == 0
+
+
+def assert_equal(first, second):
+    assert first.keys() == second.keys()
+    for key in first:
+        torch.testing.assert_close(first[key], second[key], rtol=0, atol=0)

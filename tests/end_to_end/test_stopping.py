@@ -1,0 +1,74 @@
+"""A run that is asked to stop, or cannot go on, ends cleanly and can be continued."""
+
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from run_content import content, logged_iterations
+
+from esrgan.training import read_newest
+
+
+@pytest.mark.parametrize("to_the_group", [False, True], ids=["process", "group"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_with_a_checkpoint_to_continue_from(
+    server, settings, finished, tmp_path, number, to_the_group
+):
+    with_workers = settings | {"data.num_workers": 2}
+    training = server.start(tmp_path, with_workers)
+    training.wait_for_iteration(20)
+    workers = children(training.pid)
+    assert len(workers) == 2
+    training.send(number, to_the_group=to_the_group)
+    assert training.wait() == 75
+    assert f"stopped by {number.name}" in training.stdout
+    assert "resume=true" in training.stdout
+    assert "Traceback" not in training.stderr
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+    iteration = read_newest(training.run / "checkpoints")["iteration"]
+    assert iteration - logged_iterations(training.run / "train.csv")[-1] < 3  # that many a line
+    assert not (training.run / "run.pth").exists()
+
+    assert server.start(tmp_path, with_workers | {"resume": True}).wait() == 0
+    assert content(training.run) == content(finished / "experiments/run")
+
+
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def test_a_loss_that_stays_not_a_number_ends_the_run(server, settings, tmp_path):
+    broken = {
+        "training.losses.pixel.loss._target_": "faults.NotANumberAfter",
+        "+training.losses.pixel.loss.calls": 20,
+        "training.guard.max_in_a_row": 4,
+    }
+    training = server.start(tmp_path, settings | broken)
+    assert training.wait() == 2
+    assert len(errors(training)) == 1
+    assert "not finite in 4 iterations in a row" in errors(training)[0]
+    assert logged_iterations(training.run / "train.csv")[-1] <= 24
+    state = read_newest(training.run / "checkpoints")
+    assert state["iteration"] == 20
+    assert all(torch.isfinite(weights).all() for weights in state["generator"].values())
+
+
+@pytest.mark.parametrize("fault", ["full_disk", "file_too_large"])
+def test_a_refused_write_leaves_the_checkpoint_before_it(
+    server, settings, finished, tmp_path, fault
+):
+    training = server.start(tmp_path, settings, fault=fault)
+    assert training.wait() == 2
+    assert len(errors(training)) == 1
+    assert "experiments/run/checkpoints/iteration_00000010.ckpt.tmp: " in errors(training)[0]
+    assert read_newest(training.run / "checkpoints")["iteration"] == 5
+    assert not any(training.run.glob("checkpoints/*.tmp"))  # it would keep the disk full
+
+    assert server.start(tmp_path, settings | {"resume": True}).wait() == 0
+    assert content(training.run) == content(finished / "experiments/run")
+
+
+def errors(training):
+    assert "Traceback" not in training.stderr
+    return [line for line in training.stderr.splitlines() if line.startswith("error: ")]

@@ -1,0 +1,122 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from bench.loading import imread_patch, measure, mirrored_to  # noqa: E402
+from bench.table import Table  # noqa: E402
+from bench.turns import time_in_turns  # noqa: E402
+
+from esrgan.data import write_png  # noqa: E402
+
+
+def run(*arguments):
+    command = [sys.executable, str(SCRIPTS / "benchmark.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def sleep_long(iterations, after_iteration):
+    for _ in range(iterations):
+        time.sleep(0.06)
+        after_iteration()
+
+
+def sleep_briefly_with_64_mib(iterations, after_iteration):
+    used = np.ones(64 << 20, np.uint8)
+    for _ in range(iterations):
+        time.sleep(0.02)
+        after_iteration()
+    del used
+
+
+def die(iterations, after_iteration):
+    sys.exit(7)
+
+
+def test_a_table_becomes_markdown_with_three_digits():
+    table = Table("Speed", "On this machine.", [{"a": "x", "b": 0.12345}, {"a": "y", "b": 12345.6}])
+    lines = table.as_markdown().splitlines()
+    assert lines[-4:] == ["| a | b |", "| --- | --- |", "| x | 0.123 |", "| y | 12,346 |"]
+
+
+def test_a_small_photograph_is_continued_by_its_mirror_image():
+    image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    large = mirrored_to(image, (3, 6))
+    assert large.shape == (3, 6, 3)
+    np.testing.assert_array_equal(large[:2, 3:], image[:, ::-1])
+    assert mirrored_to(image, (1, 1)).shape == image.shape
+
+
+def test_the_plain_loader_cuts_the_same_place_out_of_both_images(tmp_path):
+    lq = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    write_png(tmp_path / "lq.png", lq)
+    write_png(tmp_path / "gt.png", lq.repeat(4, axis=0).repeat(4, axis=1))
+    for number in range(8):
+        low, high = imread_patch([tmp_path / "gt.png"], [tmp_path / "lq.png"], number)
+        assert high.shape == (128, 128, 3)
+        np.testing.assert_array_equal(high[::4, ::4], low)
+
+
+def test_a_loader_that_takes_four_times_as_long_is_four_times_as_slow():
+    loads = {"fast": lambda _: time.sleep(0.005), "slow": lambda _: time.sleep(0.02)}
+    speeds = measure(loads, rounds=3, seconds=0.05)
+    assert 2 < speeds["fast"] / speeds["slow"] < 6
+
+
+def test_each_form_is_timed_and_its_memory_read_in_a_process_of_its_own():
+    forms = {"long": sleep_long, "brief": sleep_briefly_with_64_mib}
+    timings = time_in_turns(forms, rounds=3, iterations=2)
+    assert len(timings["long"].seconds) == 3
+    assert 1.5 < timings["long"].best / timings["brief"].best < 4.5
+    assert timings["long"].memory < 60 << 20 < timings["brief"].memory < 80 << 20
+
+
+def test_a_form_whose_process_ends_is_named_with_its_exit_code():
+    with pytest.raises(ValueError, match="deadly: the process ended with code 7"):
+        time_in_turns({"deadly": die}, rounds=1, iterations=1)
+
+
+def test_the_loading_table_is_printed_and_written_and_never_overwritten(tmp_path):
+    output = tmp_path / "new" / "benchmark.json"
+    done = run("--quick", "--only", "data", "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert "| LMDB, raw |" in done.stdout
+    rows = json.loads(output.read_text())["tables"][0]["rows"]
+    speeds = {row["store"]: row["patches/s"] for row in rows}
+    assert speeds["LMDB, raw"] > 20 * speeds["PNG files, sub-images of 480"]
+
+    again = run("--quick", "--only", "data", "--output", output)
+    assert again.returncode == 2
+    assert again.stderr == f"error: {output} exists and is not overwritten: choose another name\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rounds", 0], "error: --rounds (0) must be at least 1\n"),
+        (["--only", "data", "--images", "no_such_folder"], "error: no_such_folder is not a folder"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, message):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message) and done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_the_steps_and_bfloat16_run_to_their_end(tmp_path):
+    output = tmp_path / "benchmark.json"
+    done = run("--quick", "--only", "step", "bf16", "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    step, quality = json.loads(output.read_text())["tables"]
+    assert [row["× as fast"] > 0 for row in step["rows"]] == [True] * 4
+    assert [row["seed"] for row in quality["rows"]] == ["0", "mean"]
+    assert abs(float(quality["rows"][-1]["bf16 less fp32"])) < 1
