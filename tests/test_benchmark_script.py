@@ -6,15 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bench.loading import imread_patch, measure, mirrored_to
+from bench.table import Table
+from bench.turns import time_in_turns
+
+from esrgan.data import write_png
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
-sys.path.insert(0, str(SCRIPTS))
-
-from bench.loading import imread_patch, measure, mirrored_to  # noqa: E402
-from bench.table import Table  # noqa: E402
-from bench.turns import time_in_turns  # noqa: E402
-
-from esrgan.data import write_png  # noqa: E402
 
 
 def run(*arguments):

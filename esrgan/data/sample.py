@@ -11,13 +11,13 @@ from esrgan.data.images import read_image, write_png
 # nearly the left one, and the pictures by microscope, telescope and ophthalmoscope.
 _TRAIN = (
     ("skimage", "data/astronaut.png"),
-    ("skimage", "data/coffee.png"),
     ("skimage", "data/motorcycle_left.png"),
     ("skimage", "data/rocket.jpg"),
     ("sklearn", "datasets/images/flower.jpg"),
 )
-_HELD_OUT = (  # fine natural texture, and fine regular structure
+_HELD_OUT = (  # fine natural texture, smooth surfaces, and fine regular structure
     ("skimage", "data/chelsea.png"),
+    ("skimage", "data/coffee.png"),
     ("sklearn", "datasets/images/china.jpg"),
 )
 

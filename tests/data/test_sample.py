@@ -23,7 +23,7 @@ def test_training_and_held_out_photographs_are_different_and_large_enough(tmp_pa
     assert {path.parent.name for path in held_out} == {"held_out"}
     images = [read_image(path) for path in train + held_out]
     assert len({image.tobytes() for image in images}) == 7
-    assert len(held_out) == 2
+    assert len(held_out) == 3
     assert min(min(image.shape[:2]) for image in images) >= 300
     assert all(np.ptp(image.astype(int), axis=2).max() > 100 for image in images)  # in colour
 
