@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from esrgan.networks import RRDBNet, SRResNet
+from esrgan.networks import RRDBNet, SRGANGenerator, SRResNet
 
-Generator = RRDBNet | SRResNet
+Generator = RRDBNet | SRResNet | SRGANGenerator
 
 
 def build_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Generator:
@@ -27,11 +27,14 @@ def build_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Gener
     with torch.device("meta"):
         if "body.0.rdb1.conv1.weight" in state:
             return _build_rrdb(state, declared)
+        if "prelu_first.weight" in state:
+            return _build_srgan(state)
         if "body.0.conv1.weight" in state and "conv_body.weight" in state:
             return _build_srresnet(state, declared)
     raise ValueError(
         f"it holds neither RRDBNet (body.0.rdb1.conv1.weight) nor SRResNet (body.0.conv1.weight "
-        f"and conv_body.weight), but {', '.join(list(state)[:5])}, …"
+        f"and conv_body.weight) nor SRGANGenerator (prelu_first.weight), but "
+        f"{', '.join(list(state)[:5])}, …"
     )
 
 
@@ -56,12 +59,8 @@ def _build_rrdb(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> RRD
 
 def _build_srresnet(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> SRResNet:
     num_features, _ = _conv_shape(state, "conv_first.weight")
-    num_steps = _count(state, r"conv_up(\d+)\.weight")
-    is_one_step_of_3 = (
-        num_steps == 1 and _conv_shape(state, "conv_up1.weight")[0] == 9 * num_features
-    )
     return SRResNet(
-        scale=3 if is_one_step_of_3 else 2**num_steps,
+        scale=_pixel_shuffle_scale(state, num_features),
         num_features=num_features,
         num_blocks=_count(state, r"body\.(\d+)\.conv1\.weight"),
         residual_scaling=_number(declared, "residual_scaling", default=1.0),
@@ -69,6 +68,23 @@ def _build_srresnet(state: Mapping[str, Tensor], declared: Mapping[str, Any]) ->
         batch_norm_hr="norm_hr.weight" in state,
         initialise=_leave_empty,
     )
+
+
+def _build_srgan(state: Mapping[str, Tensor]) -> SRGANGenerator:
+    num_features, _ = _conv_shape(state, "conv_first.weight")
+    return SRGANGenerator(
+        scale=_pixel_shuffle_scale(state, num_features),
+        num_features=num_features,
+        num_blocks=_count(state, r"body\.(\d+)\.conv1\.weight"),
+    )
+
+
+def _pixel_shuffle_scale(state: Mapping[str, Tensor], num_features: int) -> int:
+    num_steps = _count(state, r"conv_up(\d+)\.weight")
+    is_one_step_of_3 = (
+        num_steps == 1 and _conv_shape(state, "conv_up1.weight")[0] == 9 * num_features
+    )
+    return 3 if is_one_step_of_3 else 2**num_steps
 
 
 def _leave_empty(_: nn.Module) -> None:

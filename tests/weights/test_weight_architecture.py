@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from esrgan.networks import RRDBNet, SRResNet
-from esrgan.weights import WeightsError, load_generator
+from esrgan.networks import RRDBNet, SRGANGenerator, SRResNet
+from esrgan.weights import WeightsError, load_generator, save_release
 
 RRDB_FORMS = [
     {"scale": 4, "num_features": 6, "num_blocks": 3, "growth_channels": 5},
@@ -19,11 +19,20 @@ SRRESNET_FORMS = [
     {"scale": 1, "num_features": 4, "num_blocks": 1},
     {"scale": 8, "num_features": 4, "num_blocks": 1, "batch_norm": True, "batch_norm_hr": True},
 ]
+SRGAN_FORMS = [
+    {"scale": 4, "num_features": 4, "num_blocks": 12},
+    {"scale": 3, "num_features": 5, "num_blocks": 1},
+    {"scale": 2, "num_features": 4, "num_blocks": 1},
+    {"scale": 1, "num_features": 4, "num_blocks": 1},
+    {"scale": 8, "num_features": 4, "num_blocks": 1},
+]
 
 
 @pytest.mark.parametrize(
     ("network_class", "arguments"),
-    [(RRDBNet, form) for form in RRDB_FORMS] + [(SRResNet, form) for form in SRRESNET_FORMS],
+    [(RRDBNet, form) for form in RRDB_FORMS]
+    + [(SRResNet, form) for form in SRRESNET_FORMS]
+    + [(SRGANGenerator, form) for form in SRGAN_FORMS],
 )
 def test_shapes_tell_the_architecture(save, assert_same_output, network_class, arguments):
     network = network_class(**arguments).eval()
@@ -47,6 +56,16 @@ def test_the_file_tells_what_shapes_cannot(save, assert_same_output, network):
     assert_same_output(loaded, network)
 
 
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_release_of_srgans_generator_is_read_again(tmp_path, assert_same_output, suffix):
+    network = SRGANGenerator(num_features=4, num_blocks=2)
+    network(torch.rand(2, 3, 6, 6))  # statistics of BatchNorm that are not those of the beginning
+    save_release(tmp_path / f"srgan{suffix}", network, metadata={})
+    loaded = load_generator(tmp_path / f"srgan{suffix}")
+    assert loaded.architecture == network.architecture
+    assert_same_output(loaded, network.eval())
+
+
 def test_shapes_are_believed_rather_than_the_file(rrdb, save):
     declared = {"network": "SRResNet", "scale": 2, "num_blocks": 10**9}
     loaded = load_generator(save({"params": rrdb.state_dict(), "architecture": declared}))
@@ -65,7 +84,7 @@ def test_shapes_are_believed_rather_than_the_file(rrdb, save):
         ({"conv_hr.weight": None}, "1 missing from the file: conv_hr.weight"),
         ({"body.0.rdb1.conv1x1.weight": torch.zeros(1)}, "1 not in the network: body.0.rdb1"),
         ({"conv_first.weight": None}, "conv_first.weight is missing"),
-        ({"body.0.rdb1.conv1.weight": None}, "neither RRDBNet .* nor SRResNet"),
+        ({"body.0.rdb1.conv1.weight": None}, "neither RRDBNet .* nor SRResNet .* nor SRGAN"),
     ],
 )
 def test_weights_that_fit_no_network_are_explained(rrdb, save, edit, message):
