@@ -1,5 +1,23 @@
-"""Losses of the generator: callables `(sr, gt) -> scalar`, given their weights in the config."""
+"""What is minimised.
 
+Losses of an image are callables `(sr, gt) -> scalar`, given their weights in the config. The
+adversarial ones are of a discriminator's logits: `esrgan.losses.adversarial` says what they share.
+"""
+
+from esrgan.losses.adversarial import (
+    HingeGAN,
+    LeastSquaresGAN,
+    RelativisticAverageGAN,
+    StandardGAN,
+)
+from esrgan.losses.perceptual import PerceptualLoss
 from esrgan.losses.weighted import WeightedLoss
 
-__all__ = ["WeightedLoss"]
+__all__ = [
+    "HingeGAN",
+    "LeastSquaresGAN",
+    "PerceptualLoss",
+    "RelativisticAverageGAN",
+    "StandardGAN",
+    "WeightedLoss",
+]

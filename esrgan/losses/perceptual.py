@@ -1,0 +1,94 @@
+from collections.abc import Mapping
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from esrgan.losses.vgg import LAYERS, vgg19_features
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class PerceptualLoss(nn.Module):
+    """How far two images are from each other in the features of VGG19 (section 3.3 of the paper).
+
+    sum over layers of weight · criterion(feature_scale · f(sr), feature_scale · f(gt)), with images
+    in [0, 1], which are not clamped. ESRGAN compares conv5_4, before the activation, in L1. SRGAN
+    compares relu5_4, after it, in MSE, with the features scaled by 1/12.75 (arXiv:1609.04802).
+
+    Frozen for ever, in evaluation mode. Under autocast the features are computed in its precision,
+    the criterion in that of the images, or float32 if this is more.
+
+    Args:
+        layers: name to weight; conv1_1 to conv5_4 are the outputs of convolutions, relu1_1 to
+            relu5_4 those of the activations after them, pool1 to pool5 those of the poolings.
+            None leaves a layer out.
+        criterion: compares features, e.g. `torch.nn.L1Loss()`.
+        weights: "imagenet", which torchvision downloads once; the path of a file, torchvision's
+            state dict, whole or of the features alone; or "random", for trials.
+        seed: of random weights.
+        feature_scale: what all features are multiplied by.
+
+    Raises:
+        ValueError: an argument is out of range, or the weights cannot be had; it says how to get
+            them.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        *,
+        layers: Mapping[str, float | None],
+        criterion: nn.Module,
+        weights: str,
+        seed: int,
+        feature_scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.layers = {layer: w for layer, w in layers.items() if w is not None}
+        _check_positive(feature_scale, self.layers)
+        self.criterion = criterion
+        self.feature_scale = feature_scale
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+        vgg = vgg19_features(self.layers, weights=weights, seed=seed)
+        self.vgg = vgg.to(memory_format=torch.channels_last)
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in evaluation mode, whatever the module around it does."""
+        return super().train(False)
+
+    def forward(self, sr: Tensor, gt: Tensor) -> Tensor:
+        with torch.no_grad():  # first: its memory is free again when the graph of sr needs some
+            expected = self._features(gt)
+        found = self._features(sr)
+        terms = [w * self.criterion(found[k], expected[k]) for k, w in self.layers.items()]
+        return torch.stack(terms).sum()
+
+    def _features(self, images: Tensor) -> dict[str, Tensor]:
+        dtype = torch.promote_types(images.dtype, torch.float32)
+        features = {}
+        x = (images - self.mean) / self.std
+        for name, layer in zip(LAYERS, self.vgg, strict=False):
+            x = layer(x)
+            if name in self.layers:  # a copy: the activation after a convolution writes over x
+                features[name] = x.to(dtype) * self.feature_scale
+        return features
+
+
+def _check_positive(feature_scale: float, layers: Mapping[str, float]) -> None:
+    if not feature_scale > 0:
+        raise ValueError(f"feature_scale ({feature_scale}) must be more than 0")
+    if not layers:
+        raise ValueError("layers has no layer: at least one must not be null, e.g. conv5_4: 1.0")
+    for layer, weight in layers.items():
+        if not weight > 0:
+            raise ValueError(
+                f"the weight of {layer} ({weight}) must be more than 0: to leave a layer out, "
+                f"set it to null ({layer}=null)"
+            )
