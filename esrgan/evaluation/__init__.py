@@ -10,12 +10,14 @@ from esrgan.evaluation.benchmark import (
     compare,
 )
 from esrgan.evaluation.color import rgb_to_y
+from esrgan.evaluation.color_drift import color_drift
 from esrgan.evaluation.layout import (
     benchmark_folders,
     benchmark_name,
     find_methods,
     match_outputs,
 )
+from esrgan.evaluation.plot import Panel, plot_panels
 from esrgan.evaluation.protocol import describe_protocol, recognise_bicubic, standard_metrics
 from esrgan.evaluation.psnr import psnr_rgb, psnr_y
 from esrgan.evaluation.report import as_json, as_markdown
@@ -33,12 +35,14 @@ __all__ = [
     "Method",
     "Metric",
     "Pairs",
+    "Panel",
     "Score",
     "SheetRow",
     "as_json",
     "as_markdown",
     "benchmark_folders",
     "benchmark_name",
+    "color_drift",
     "compare",
     "comparison_row",
     "comparison_sheet",
@@ -46,6 +50,7 @@ __all__ = [
     "find_methods",
     "match_outputs",
     "most_different_window",
+    "plot_panels",
     "psnr_rgb",
     "psnr_y",
     "recognise_bicubic",

@@ -1,6 +1,6 @@
 """A picture that shows, crop by crop, what methods make of images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -13,11 +13,14 @@ from esrgan.evaluation.color import Image
 
 _MARGIN = 16
 _GAP = 8
-_HEADER = 34
-_CAPTION = 30
+_NAMES = 40
+_LINE = 28
+_CAPTION = 36
+_NAME_SIZE, _TEXT_SIZE, _SMALLEST_SIZE = 24, 19, 14
 _BACKGROUND = (255, 255, 255)
 _TEXT = (32, 32, 32)
 _QUIET_TEXT = (112, 112, 112)
+_MARKED_TEXT = (204, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,15 @@ class SheetRow:
 
     crops: Mapping[str, Image]
     captions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class HeaderLine:
+    """Above the first column what the line is about, above others their text; `marked` is red."""
+
+    label: str
+    texts: Mapping[str, str]
+    marked: Collection[str] = ()
 
 
 def comparison_row(comparison: Comparison, *, metric: str, crop_size: int = 96) -> SheetRow:
@@ -61,8 +73,12 @@ def most_different_window(images: Sequence[Image], size: int) -> tuple[int, int]
     return int(top), int(left)
 
 
-def comparison_sheet(rows: Sequence[SheetRow], *, zoom: int = 3) -> Image:
-    """The rows below each other; the columns' names at the top. Each pixel is shown `zoom` wide.
+def comparison_sheet(
+    rows: Sequence[SheetRow], *, zoom: int = 3, header: Sequence[HeaderLine] = ()
+) -> Image:
+    """The rows below each other, each pixel `zoom` wide.
+
+    At the top are the columns' names, and below them the lines of `header`.
 
     Raises:
         ValueError: there is no row, or the rows have different columns.
@@ -71,20 +87,26 @@ def comparison_sheet(rows: Sequence[SheetRow], *, zoom: int = 3) -> Image:
         raise ValueError("a sheet needs one row or more, all with the same columns")
     columns = list(rows[0].crops)
     cell = zoom * max(max(crop.shape[:2]) for row in rows for crop in row.crops.values())
+    first = _MARGIN + _NAMES + (len(header) * _LINE + _GAP if header else 0)
     width = 2 * _MARGIN + len(columns) * (cell + _GAP) - _GAP
-    height = _MARGIN + _HEADER + len(rows) * (cell + _CAPTION)
-    sheet = Pillow.new("RGB", (width, height), _BACKGROUND)
+    sheet = Pillow.new("RGB", (width, first + len(rows) * (cell + _CAPTION)), _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     for column, name in enumerate(columns):
         left = _MARGIN + column * (cell + _GAP)
-        _write(draw, name, (left, _MARGIN), size=18, colour=_TEXT, width=cell)
+        _write(draw, name, (left, _MARGIN), size=_NAME_SIZE, colour=_TEXT, width=cell)
+        for index, line in enumerate(header):
+            corner = (left, _MARGIN + _NAMES + index * _LINE)
+            text = line.texts.get(name, "") if column else line.label
+            colour = _MARKED_TEXT if name in line.marked else _TEXT if column else _QUIET_TEXT
+            _write(draw, text, corner, size=_TEXT_SIZE, colour=colour, width=cell)
         for index, row in enumerate(rows):
-            top = _MARGIN + _HEADER + index * (cell + _CAPTION)
+            top = first + index * (cell + _CAPTION)
             crop = row.crops[name]
             enlarged = np.ascontiguousarray(crop.repeat(zoom, axis=0).repeat(zoom, axis=1))
             sheet.paste(Pillow.fromarray(enlarged), (left, top))
+            corner = (left, top + cell + 5)
             caption = row.captions.get(name, "")
-            _write(draw, caption, (left, top + cell + 6), size=14, colour=_QUIET_TEXT, width=cell)
+            _write(draw, caption, corner, size=_TEXT_SIZE, colour=_QUIET_TEXT, width=cell)
     return np.asarray(sheet, dtype=np.uint8)
 
 
@@ -97,11 +119,16 @@ def _write(
     colour: tuple[int, int, int],
     width: int,
 ) -> None:
-    """Centred in `width` pixels; a longer text loses its end."""
+    """Centred in `width` pixels. A longer text is written smaller, and then loses its middle."""
     font = ImageFont.load_default(size)
-    if draw.textlength(text, font) > width:
-        while text and draw.textlength(f"{text}…", font) > width:
-            text = text[:-1]
-        text = f"{text}…"
-    left = corner[0] + (width - draw.textlength(text, font)) / 2
-    draw.text((left, corner[1]), text, fill=colour, font=font)
+    baseline = corner[1] + size
+    while size > _SMALLEST_SIZE and draw.textlength(text, font) > width:
+        size -= 1
+        font = ImageFont.load_default(size)
+    shown = text
+    for length in range(len(text) - 1, -1, -1):
+        if draw.textlength(shown, font) <= width:
+            break
+        shown = f"{text[: length - length // 2]}…{text[len(text) - length // 2 :]}"
+    left = corner[0] + (width - draw.textlength(shown, font)) / 2
+    draw.text((left, baseline), shown, fill=colour, font=font, anchor="ls")

@@ -9,6 +9,7 @@ from esrgan.evaluation import (
     comparison_sheet,
     most_different_window,
 )
+from esrgan.evaluation.sheet import HeaderLine
 
 
 def filled(value, size=(40, 60)):
@@ -68,3 +69,35 @@ def test_rows_with_different_columns_and_no_rows_are_refused():
     for rows in ([], [one, other]):
         with pytest.raises(ValueError, match="same columns"):
             comparison_sheet(rows)
+
+
+def reddish(sheet):
+    return (sheet[..., 0] > 150) & (sheet[..., 1] < 100) & (sheet[..., 2] < 100)
+
+
+def test_header_lines_stand_above_the_crops_and_only_marked_texts_are_red():
+    row = SheetRow({"GT": filled(5), "a": filled(5), "b": filled(5)}, {})
+    line = HeaderLine("depth", {"a": "16", "b": "23"}, marked={"b"})
+    plain = comparison_sheet([row], zoom=4)
+    sheet = comparison_sheet([row], zoom=4, header=[line, line])
+    assert sheet.shape[1] == plain.shape[1]
+    added = sheet.shape[0] - plain.shape[0]
+    crops = (sheet == 5).all(axis=2).any(axis=1)
+    assert crops.argmax() == (plain == 5).all(axis=2).any(axis=1).argmax() + added
+    where = np.nonzero(reddish(sheet))
+    third = sheet.shape[1] / 3
+    assert len(where[0]) > 20
+    assert where[1].min() > 2 * third
+    assert where[0].max() < crops.argmax()
+    unmarked = HeaderLine(line.label, line.texts)
+    assert not reddish(comparison_sheet([row], zoom=4, header=[unmarked])).any()
+
+
+def test_a_text_too_long_for_its_column_keeps_its_beginning_and_its_end():
+    def caption(text):
+        sheet = comparison_sheet([SheetRow({"a": filled(255, (40, 40))}, {"a": text})], zoom=4)
+        return sheet[-36:]
+
+    long = caption("column one " * 5 + "at 1e-4")
+    assert not np.array_equal(long, caption("column one " * 5 + "at 2e-4"))
+    assert not np.array_equal(long, caption("Column one " + "column one " * 4 + "at 1e-4"))
