@@ -2,12 +2,14 @@
 
 import logging
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -16,8 +18,11 @@ from esrgan import __version__
 from esrgan.command_line import STOPPED, list_experiments, report_errors
 from esrgan.hydra_errors import plain_errors
 from esrgan.settings import Settings, check_settings, check_targets
+from esrgan.sweeps import sweep
 
 if TYPE_CHECKING:
+    from pytorch_lightning import Trainer
+
     from esrgan.training import RunFolder
     from esrgan.weights import Generator
 
@@ -46,7 +51,7 @@ def train(cfg: DictConfig) -> int:
 
     data = instantiate(cfg.data, start_iteration=start)
     validation = instantiate(cfg.validation) if cfg.validation_set else None
-    generator = new_generator(cfg)
+    generator = new_generator(cfg, with_weights=state is None)
     stage = instantiate(cfg.training, generator=generator, _convert_="all")
 
     stop = training.StopSignal()
@@ -60,28 +65,44 @@ def train(cfg: DictConfig) -> int:
         settings=settings,
     )
     trainer = instantiate(cfg.trainer, callbacks=[after_iteration], logger=False)
-    if cfg.verify:
+    if cfg.verify and trainer.local_rank == 0:
         data.verify()
 
-    run.begin()  # what can be refused has been: nothing was written until here
-    places = {"save_dir": run.path, "purge_step": start + 1}
-    trainer.loggers = [make(**places) for make in instantiate(cfg.logger).values()]
+    begin(run, trainer, cfg, start)  # what can be refused has been: nothing was written until here
     if start < cfg.iterations:
-        device = trainer.strategy.root_device
-        log.info("%s: from iteration %d to %d on %s", run.path, start, cfg.iterations, device)
         trainer.fit(stage, data)
+    if not trainer.is_global_zero:
+        return 0  # what became of the run is the first process's to say
     if stop.received is not None:
-        log.warning("stopped by %s; the same command with resume=true goes on", stop.received.name)
+        how = "" if cfg.resume else " with resume=true"
+        log.warning("stopped by %s; the same command%s goes on", stop.received.name, how)
         return STOPPED
     write_release(run, generator)
     return 0
 
 
+def begin(run: "RunFolder", trainer: "Trainer", cfg: DictConfig, start: int) -> None:
+    """Make the run's folder and its logs; of several processes, the first one does."""
+    if not trainer.is_global_zero:
+        logging.getLogger("esrgan").setLevel(logging.ERROR)
+        return
+    run.begin()
+    places = {"save_dir": run.path, "purge_step": start + 1}
+    trainer.loggers = [make(**places) for make in instantiate(cfg.logger).values()]
+    if start < cfg.iterations:
+        where = f"{trainer.world_size} × {trainer.strategy.root_device.type}"
+        log.info("%s: from iteration %d to %d on %s", run.path, start, cfg.iterations, where)
+
+
 def quieten_lightning() -> None:
-    """Leave out its hints, and that the average is in evaluation mode: it is meant to be."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for message in (".*in eval mode", ".*LeafSpec", ".*smaller than the logging interval"):
-        warnings.filterwarnings("ignore", message)
+    """Leave out its hints, and warnings of what is meant to be.
+
+    The average is in evaluation mode; schedules go on while only the discriminator is trained.
+    """
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in ("in eval mode", "LeafSpec", "smaller than the logging", "lr_scheduler.step"):
+        warnings.filterwarnings("ignore", f".*{re.escape(message)}")
 
 
 def checked(cfg: DictConfig) -> dict[str, Any]:
@@ -93,15 +114,23 @@ def checked(cfg: DictConfig) -> dict[str, Any]:
     return settings
 
 
-def new_generator(cfg: DictConfig) -> "Generator":
-    """The generator as training starts: with random weights, or with those of a file."""
+def new_generator(cfg: DictConfig, *, with_weights: bool) -> "Generator":
+    """The generator as training starts: with random weights, or with those of `init_from`.
+
+    Where a run is continued, its weights come from a checkpoint: `init_from` may be gone.
+    """
     from pytorch_lightning import seed_everything
 
     from esrgan.weights import load_into
 
     seed_everything(cfg.seed, verbose=False)
     generator: Generator = instantiate(cfg.generator)
-    if cfg.init_from:
+    if cfg.init_from and with_weights:
+        if not Path(cfg.init_from).is_file():
+            raise ValueError(
+                f"init_from ({cfg.init_from}) is not a file: train the stage before this one, name "
+                "another file of weights, or give init_from=null to start from random ones"
+            )
         report = load_into(generator, cfg.init_from, allow_partial=cfg.init_partial)
         log.info("%s: %s", cfg.init_from, report)
     return generator
@@ -126,7 +155,10 @@ def run() -> int:
         print("usage: python train.py experiment=NAME [KEY=VALUE ...]\n")
         print(list_experiments(CONFIGS / "experiment"))
         return 0
+    arguments = get_args_parser().parse_args()
     with plain_errors():
+        if arguments.multirun:
+            return sweep(arguments, configs=CONFIGS.resolve(), script=Path(__file__).resolve())
         main()
     return 0
 

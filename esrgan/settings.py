@@ -1,6 +1,7 @@
 """The keys every run has, and the rules its settings must obey before anything is built."""
 
 import inspect
+import os
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -26,11 +27,13 @@ class Settings:
     init_partial: bool
     verify: bool
     name: str
-    resume: bool
+    resume: bool | str
     precision: str
     deterministic: bool
     log_every: int
     generator: dict[str, Any]
+    discriminator: dict[str, Any] | None
+    adversarial: dict[str, Any] | None
     data: dict[str, Any]
     schedule: dict[str, Any]
     training: dict[str, Any]
@@ -58,13 +61,53 @@ def check_settings(settings: Mapping[str, Any]) -> None:
             raise ValueError(f"{key} ({settings[key]}) must be at least 1")
     if settings["seed"] < 0:
         raise ValueError(f"seed ({settings['seed']}) must not be negative")
+    resume = settings["resume"]
+    if isinstance(resume, str) and resume != "auto":
+        raise ValueError(f"resume ({resume}) must be true, false or auto")
     _check_patch_size(settings)
     _check_folders(settings)
-    devices = settings["trainer"].get("devices", 1)
-    if devices != 1:
+    _check_devices(settings)
+    _check_adversary(settings)
+
+
+def _check_adversary(settings: Mapping[str, Any]) -> None:
+    is_gan = "adversary" in settings["training"]
+    for key, choice in (("discriminator", "vgg"), ("adversarial", "relativistic")):
+        if is_gan and settings[key] is None:
+            raise ValueError(f"the GAN stage needs a {key}: give {key}={choice}")
+        if not is_gan and settings[key] is not None:
+            raise ValueError(f"{key} has no effect in the PSNR stage: give {key}=none")
+    input_size = (settings["discriminator"] or {}).get("input_size", settings["patch_size"])
+    if input_size != settings["patch_size"]:
         raise ValueError(
-            f"trainer.devices ({devices}) must be 1: this version trains on one device"
+            f"discriminator.input_size ({input_size}) must be equal to patch_size "
+            f"({settings['patch_size']})"
         )
+
+
+def _check_devices(settings: Mapping[str, Any]) -> None:
+    trainer = settings["trainer"]
+    several = isinstance(trainer["strategy"], Mapping)
+    devices = trainer["devices"]
+    if not several and devices != 1:
+        raise ValueError(
+            f"trainer.devices ({devices}) must be 1: for several devices give trainer=ddp too"
+        )
+    if not several and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError(
+            f"{os.environ['WORLD_SIZE']} processes were started (WORLD_SIZE): give trainer=ddp "
+            "too, or each would train alone"
+        )
+    if isinstance(devices, int) and devices > 0:
+        num_processes = devices * trainer["num_nodes"]
+        batch_size = settings["batch_size"]
+        if batch_size % num_processes:
+            lower = batch_size - batch_size % num_processes
+            near = " or ".join(str(size) for size in (lower, lower + num_processes) if size > 0)
+            raise ValueError(
+                f"batch_size ({batch_size}) counts the samples of all processes and must be a "
+                f"multiple of their number ({num_processes}): use {near}"
+            )
 
 
 def _check_patch_size(settings: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
@@ -28,9 +29,14 @@ def composed(experiment: str, *overrides: str) -> DictConfig:
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_every_experiment_can_be_built(experiment: str, tmp_path: Path) -> None:
-    folders = [f"train_set={tmp_path}", f"validation_set={tmp_path}"]
-    cfg = composed(experiment, *folders)
+def test_every_experiment_can_be_built(
+    experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("kaiming_normal_", "kaiming_uniform_", "normal_"):  # of no interest here, and slow
+        monkeypatch.setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)
+    cfg = composed(experiment, f"train_set={tmp_path}", f"validation_set={tmp_path}")
+    if "adversary" in cfg.training and cfg.training.losses.perceptual is not None:
+        cfg.training.losses.perceptual.loss.weights = "random"  # the real ones are a download
     settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(settings, dict)
     assert set(settings) == set(Settings.__dataclass_fields__)
@@ -61,6 +67,134 @@ def test_published_settings_are_as_published(experiment: str, expected: dict[str
         "ema": cfg.training.ema_decay,
     } == expected
     assert (cfg.batch_size, cfg.iterations, cfg.scale) == (16, 1_000_000, 4)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "expected"),
+    [
+        # recipe: the 2018 JSON; BasicSR HEAD's YAML; SRGAN's paper, section 3.2
+        (
+            "esrgan",
+            {
+                "lr": [1e-4, 1e-4],
+                "betas": [[0.9, 0.999]] * 2,
+                "iterations": 500_000,
+                "milestones": [50_000, 100_000, 200_000, 300_000],
+                "gamma": 0.5,
+                "patch": 128,
+                "ema": None,
+                "weights": {"pixel": 1e-2, "perceptual": 1.0, "adversarial": 5e-3},
+                "layers": {"conv5_4": 1.0},
+            },
+        ),
+        (
+            "esrgan_basicsr",
+            {
+                "lr": [1e-4, 1e-4],
+                "betas": [[0.9, 0.99]] * 2,
+                "iterations": 400_000,
+                "milestones": [50_000, 100_000, 200_000, 300_000],
+                "gamma": 0.5,
+                "patch": 128,
+                "ema": 0.999,
+                "weights": {"pixel": 1e-2, "perceptual": 1.0, "adversarial": 5e-3},
+                "layers": {"conv5_4": 1.0},
+            },
+        ),
+        (
+            "srgan_paper",
+            {
+                "lr": [1e-4, 1e-4],
+                "betas": [[0.9, 0.999]] * 2,
+                "iterations": 200_000,
+                "milestones": [100_000],
+                "gamma": 0.1,
+                "patch": 96,
+                "ema": None,
+                "weights": {"perceptual": 1.0, "adversarial": 1e-3},
+                "layers": {"relu5_4": 1.0},
+            },
+        ),
+    ],
+)
+def test_published_gan_settings_are_as_published(experiment: str, expected: object) -> None:
+    cfg = composed(experiment)
+    training = cfg.training
+    optimizers = (training.optimizer, training.adversary.optimizer)
+    losses = {name: loss for name, loss in training.losses.items() if loss is not None}
+    layers = losses["perceptual"].loss.layers
+    assert {
+        "lr": [optimizer.lr for optimizer in optimizers],
+        "betas": [list(optimizer.betas) for optimizer in optimizers],
+        "iterations": cfg.iterations,
+        "milestones": list(training.schedule.milestones),
+        "gamma": training.adversary.schedule.gamma,
+        "patch": cfg.patch_size,
+        "ema": training.ema_decay,
+        "weights": {name: loss.weight for name, loss in losses.items()}
+        | {"adversarial": training.adversary.weight},
+        "layers": {name: weight for name, weight in layers.items() if weight is not None},
+    } == expected
+    assert (cfg.batch_size, cfg.scale) == (16, 4)
+
+
+def differences(experiment: str, parent: str) -> set[str]:
+    """The keys of the settings in which two experiments differ; their names aside."""
+    ours, theirs = (
+        flattened(OmegaConf.to_container(composed(name), resolve=True))
+        for name in (experiment, parent)
+    )
+    return {k for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k)} - {"name"}
+
+
+def flattened(node: object, key: str = "") -> dict[str, object]:
+    if not isinstance(node, dict):
+        return {key: node}
+    parts = [flattened(child, f"{key}.{name}" if key else name) for name, child in node.items()]
+    return {k: v for part in parts for k, v in part.items()}
+
+
+LAYERS = "training.losses.perceptual.loss.layers."
+
+
+@pytest.mark.parametrize(
+    ("column", "changed"),
+    [
+        # the six models of figure 8, each with one change to the one before
+        (3, {"generator.batch_norm", "init_from"}),
+        (4, {f"{LAYERS}conv5_4", f"{LAYERS}relu5_4"}),
+        (
+            5,
+            {
+                f"{node}.{key}"
+                for node in ("adversarial", "training.adversary.loss")
+                for key in ("_target_", "detach_means")
+            },
+        ),
+        (
+            6,
+            {"init_from"}
+            | {
+                f"generator.{key}"
+                for key in (
+                    "_target_",
+                    "batch_norm_hr",
+                    "growth_channels",
+                    "num_blocks",
+                    "residual_scaling",
+                )
+            },
+        ),
+        (7, {"init_from", "train_set", "data.train.pairs.folder"}),
+    ],
+)
+def test_a_column_of_the_ablation_changes_one_thing(column: int, changed: set[str]) -> None:
+    assert differences(f"ablation/column{column}", f"ablation/column{column - 1}") == changed
+
+
+def test_the_ablation_begins_with_srgan_and_ends_with_esrgan() -> None:
+    assert differences("ablation/column2", "srgan") == set()
+    assert differences("ablation/column7", "esrgan") == set()
 
 
 def test_children_differ_from_their_parent_in_what_they_say() -> None:

@@ -4,6 +4,14 @@ import pytest
 
 from esrgan.settings import check_settings, check_targets
 
+ONE = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
+SEVERAL = {"devices": 4, "num_nodes": 2, "strategy": {"_target_": "a.Strategy"}}
+GAN = {
+    "training": {"adversary": {}},
+    "discriminator": {"input_size": 128},
+    "adversarial": {"_target_": "a.Loss"},
+}
+
 
 def settings(folder: Path, **changes: object) -> dict[str, object]:
     values: dict[str, object] = {
@@ -16,13 +24,18 @@ def settings(folder: Path, **changes: object) -> dict[str, object]:
         "name": "run",
         "train_set": str(folder),
         "validation_set": None,
-        "trainer": {"devices": 1},
+        "resume": False,
+        "discriminator": None,
+        "adversarial": None,
+        "training": {},
+        "trainer": ONE,
     }
     return values | changes
 
 
-def test_settings_that_work_pass(tmp_path: Path) -> None:
-    check_settings(settings(tmp_path))
+@pytest.mark.parametrize("changes", [{}, GAN, {"trainer": SEVERAL}, {"resume": "auto"}])
+def test_settings_that_work_pass(tmp_path: Path, changes: dict[str, object]) -> None:
+    check_settings(settings(tmp_path, **changes))
 
 
 @pytest.mark.parametrize(
@@ -36,13 +49,31 @@ def test_settings_that_work_pass(tmp_path: Path) -> None:
         ("name", "../elsewhere", r"name \(../elsewhere\) must be a path below experiments"),
         ("name", "/tmp/run", r"name \(/tmp/run\) must be a path below"),
         ("train_set", "no/such", r"train_set \(no/such\) is not a folder.*train_set=FOLDER"),
-        ("trainer", {"devices": 4}, r"trainer.devices \(4\) must be 1"),
+        ("trainer", ONE | {"devices": 4}, r"trainer.devices \(4\) must be 1.* give trainer=ddp"),
+        ("trainer", SEVERAL | {"devices": 3}, r"batch_size \(16\) .* multiple of .* \(6\): use 12"),
+        ("resume", "maybe", r"resume \(maybe\) must be true, false or auto"),
+        ("discriminator", {"input_size": 128}, "no effect in the PSNR stage.* discriminator=none"),
+        ("adversarial", {"_target_": "a.Loss"}, "no effect in the PSNR stage.* adversarial=none"),
+        ("training", {"adversary": {}}, "the GAN stage needs a discriminator: .*discriminator=vgg"),
         ("patchsize", 128, r"patchsize is not a setting: did you mean patch_size\?"),
     ],
 )
 def test_settings_that_cannot_work_are_named_with_the_fix(tmp_path, key, value, message) -> None:
     with pytest.raises(ValueError, match=message):
         check_settings(settings(tmp_path, **{key: value}))
+
+
+def test_a_discriminator_of_another_size_than_the_patches_is_refused(tmp_path: Path) -> None:
+    other = GAN | {"discriminator": {"input_size": 96}}
+    with pytest.raises(ValueError, match=r"input_size \(96\) must be equal to patch_size \(128\)"):
+        check_settings(settings(tmp_path, **other))
+
+
+def test_processes_that_would_train_alone_are_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    check_settings(settings(tmp_path, trainer=SEVERAL))
+    with pytest.raises(ValueError, match=r"2 processes were started \(WORLD_SIZE\): .*trainer=ddp"):
+        check_settings(settings(tmp_path))
 
 
 NETWORK = {"_target_": "esrgan.networks.RRDBNet", "num_blocks": 2}

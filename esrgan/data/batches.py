@@ -31,7 +31,8 @@ def set_up_worker(_worker: int) -> None:
     # A Ctrl-C in the terminal and the end of a job's time reach every process: what happens then is
     # for the main one to say. It ends its workers by a SIGTERM too, where they do not answer: the
     # second one counts.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _take_the_next)
     cv2.setNumThreads(0)  # torch limits its own threads itself
 

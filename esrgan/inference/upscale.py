@@ -16,9 +16,9 @@ Image = NDArray[np.uint8]
 def upscale(network: nn.Module, lq: Image) -> Image:
     """The network's output for `lq`: clamped to [0, 1], times 255, rounded.
 
-    It runs in full float32 on the device of the network's parameters, also inside an autocast
-    region. Where the network asks for sides that are multiples of its `unshuffle`, the image is
-    mirrored at the right and bottom up to one, and the result is cropped.
+    It runs in the full precision of the network's parameters, on their device, also inside an
+    autocast region. Where the network asks for sides that are multiples of its `unshuffle`, the
+    image is mirrored at the right and bottom up to one, and the result is cropped.
 
     Raises:
         ValueError: the image is not RGB uint8, or the network's output is not finite.
@@ -29,11 +29,12 @@ def upscale(network: nn.Module, lq: Image) -> Image:
     multiple = int(getattr(network, "unshuffle", 1))
     # np.pad, not torch's reflection: it also mirrors images smaller than the padding.
     padded = np.pad(lq, ((0, -height % multiple), (0, -width % multiple), (0, 0)), mode="reflect")
-    device = next(network.parameters()).device
+    weights = next(network.parameters())
+    device = weights.device
     with _evaluating(network), torch.no_grad(), _full_precision(device):
         # The bytes are (H, W, C) already: permuted, they are a channels_last tensor without a copy.
         pixels = torch.from_numpy(padded).to(device).permute(2, 0, 1).unsqueeze(0)
-        sr = network(pixels.float() / 255)[0]
+        sr = network(pixels.to(weights.dtype) / 255)[0]
     if not torch.isfinite(sr).all():
         raise ValueError("the network's output is not finite: its weights have diverged")
     scale = sr.shape[1] // padded.shape[0]

@@ -19,9 +19,10 @@ class Checkpointing:
         keep_last: how many of the newest stay, at least 2: should the newest be damaged, the run
             continues from the one before it.
         monitor: the metric, as it is logged, whose best checkpoint stays too; larger is better.
+            None: no metric can judge the run, as PSNR cannot judge a GAN.
     """
 
-    def __init__(self, *, folder: str, every: int, keep_last: int, monitor: str) -> None:
+    def __init__(self, *, folder: str, every: int, keep_last: int, monitor: str | None) -> None:
         if every < 1:
             raise ValueError(f"checkpoints.every ({every}) must be at least 1 iteration")
         if keep_last < 2:
@@ -44,7 +45,7 @@ class Checkpointing:
             ValueError: it is not.
         """
         names = list(names)
-        if self.monitor not in names:
+        if self.monitor is not None and self.monitor not in names:
             raise ValueError(
                 f"checkpoints.monitor ({self.monitor}) is not one of the metrics that are "
                 f"computed: {', '.join(names)}"
@@ -52,7 +53,8 @@ class Checkpointing:
 
     def judge(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Note whether the metrics of a validation are the best so far."""
-        self.check_monitor(metrics)
+        if self.monitor is None:
+            return
         if metrics[self.monitor] > self.best_value:  # never true for NaN
             self.best_value, self.best_iteration = metrics[self.monitor], iteration
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-FORMAT = 1
+FORMAT = 2
 NAME = re.compile(r"iteration_(\d{8})-([0-9a-f]{16})\.ckpt")
 log = logging.getLogger(__name__)
 

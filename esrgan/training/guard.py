@@ -41,7 +41,7 @@ class FiniteGuard(nn.Module):
 
         Args:
             optimizer: its parameters hold the gradients of `loss`.
-            loss: scalar.
+            loss: scalar; a sum of figures will do, as only its being finite counts.
 
         Returns:
             Whether the weights were updated (scalar boolean) and the norm before clipping.
@@ -61,18 +61,22 @@ class FiniteGuard(nn.Module):
         torch.maximum(self.longest, self.in_a_row, out=self.longest)
         self.skipped.add_(~finite)
 
-    def check(self) -> None:
+    def check(self, network: str) -> None:
         """Wait for the device and see whether training still works.
+
+        Args:
+            network: the name of what is trained, for the message.
 
         Raises:
             NonFiniteError: `max_in_a_row` updates in a row were skipped.
         """
         if int(self.longest) >= self.max_in_a_row:
             raise NonFiniteError(
-                f"the loss or a gradient was not finite in {int(self.longest)} iterations in a "
-                f"row ({int(self.skipped)} in all); the weights and their average were left as "
-                "they were before. A lower learning rate (training.optimizer.lr), gradient "
-                "clipping (training.guard.clip_norm=1) or precision=32-true are the usual remedies."
+                f"the loss or a gradient of the {network} was not finite in {int(self.longest)} "
+                f"iterations in a row ({int(self.skipped)} in all); its weights and their average "
+                "were left as they were before. A lower learning rate (training.optimizer.lr), "
+                "gradient clipping (training.guard.clip_norm=1) or precision=32-true are the usual "
+                "remedies."
             )
 
 

@@ -15,8 +15,17 @@ from typing import Any, TextIO
 from esrgan.training.checkpoints import list_checkpoints, read_newest
 
 SETTINGS = "settings.json"
-# What may differ when a run is continued: it changes neither the weights nor the sample stream.
-FREE = ("resume", "verify", "data.num_workers", "data.start_method")
+# What may differ when a run is continued: it changes neither the weights nor the sample stream, but
+# for the rounding that comes with another number of devices.
+FREE = (
+    "resume",
+    "verify",
+    "data.num_workers",
+    "data.start_method",
+    "trainer.devices",
+    "trainer.num_nodes",
+    "trainer.strategy",
+)
 
 
 class RunFolder:
@@ -25,20 +34,22 @@ class RunFolder:
     Args:
         folder: where the run is kept.
         settings: the resolved configuration, plain containers.
-        resume: whether to continue the run that is there.
+        resume: whether to continue the run that is there; "auto" does if it has a checkpoint.
 
     Raises:
         ValueError: the folder holds a run and `resume` is false; it holds none and `resume` is
             true; the run there had other settings; another process is writing to it.
     """
 
-    def __init__(self, folder: Path, *, settings: Mapping[str, Any], resume: bool) -> None:
+    def __init__(self, folder: Path, *, settings: Mapping[str, Any], resume: bool | str) -> None:
         self.path = folder
         self.settings = dict(settings)
         stored = folder / SETTINGS
+        if resume == "auto":
+            resume = bool(list_checkpoints(self.checkpoints))
         if resume and not stored.exists():
             raise ValueError(f"{folder} holds no run to continue: start one without resume=true")
-        self._resume = resume
+        self._resume = bool(resume)
         if resume:
             _refuse_other_settings(folder, json.loads(stored.read_text()), self.settings)
         else:

@@ -1,17 +1,28 @@
 import signal
+import time
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from esrgan.training.ranks import Ranks
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+"""Ctrl-C, the end of a job's time, and the warnings before it that SLURM and submitit send."""
+
+
+SAME_WISH = 1.0
+"""Signals within so many seconds are one."""
 
 
 class StopSignal:
-    """Remembers a Ctrl-C or a SIGTERM until the running iteration has ended.
+    """Remembers a signal to stop until the running iteration has ended, when it is shared.
 
-    A second one acts at once, as it would without this.
+    A second one acts at once, as it would without this, unless it is the same wish again: a
+    scheduler that signals all processes reaches one directly and through the one that started it.
     """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self._received_here = 0
+        self._since = 0.0
 
     def listen(self) -> None:
         for number in SIGNALS:
@@ -19,9 +30,18 @@ class StopSignal:
 
     def ignore(self) -> None:
         """Give the signals back their usual effect."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def share(self, ranks: Ranks) -> None:
+        """Let all processes know what one of them received: they have to stop together."""
+        number = ranks.largest(self._received_here)
+        self.received = signal.Signals(number) if number else None
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.received = signal.Signals(number)
-        self.ignore()
+        if not self._received_here:
+            self._received_here, self._since = number, time.monotonic()
+        elif time.monotonic() > self._since + SAME_WISH:
+            self.ignore()
+            signal.raise_signal(signal.Signals(number))

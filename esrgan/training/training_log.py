@@ -20,7 +20,7 @@ class TrainingLog:
             raise ValueError(f"log_every ({every}) must be at least 1 iteration")
         self.every = every
         self._sums: dict[str, Tensor] = {}
-        self._count = 0
+        self._counts: dict[str, int] = {}
         self._clock = _Clock()
 
     def start_clock(self) -> None:
@@ -39,17 +39,20 @@ class TrainingLog:
         for name, value in values.items():
             value = value.detach()
             self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
-        self._count += 1
+            self._counts[name] = self._counts.get(name, 0) + 1
 
     def is_due(self, iteration: int) -> bool:
         return iteration % self.every == 0
 
     def means(self) -> dict[str, float]:
-        """The means since the last call, as `train/NAME`; the one place that waits for a device."""
-        names = list(self._sums)
-        sums = torch.stack([self._sums[name] for name in names]).tolist()
-        means = {f"train/{name}": s / self._count for name, s in zip(names, sums, strict=True)}
-        self._sums, self._count = {}, 0
+        """The means since the last call, as `train/NAME`; the one place that waits for a device.
+
+        A value that not every step returned is averaged over those that did.
+        """
+        sums = torch.stack(list(self._sums.values())).tolist()
+        counts = self._counts.items()
+        means = {f"train/{name}": s / n for (name, n), s in zip(counts, sums, strict=True)}
+        self._sums, self._counts = {}, {}
         return means
 
     def speed(self) -> dict[str, float]:
@@ -59,11 +62,11 @@ class TrainingLog:
         return values
 
     def state_dict(self) -> dict[str, Any]:
-        return {"sums": self._sums, "count": self._count}
+        return {"sums": self._sums, "counts": self._counts}
 
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
         self._sums = {name: value.to(device) for name, value in state["sums"].items()}
-        self._count = state["count"]
+        self._counts = dict(state["counts"])
 
 
 class _Clock:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from esrgan.training.ranks import Ranks, rank, world_size
+
 Image = NDArray[np.uint8]
 Images = dict[str, Image]
 Metric = Callable[[Image, Image], float]
@@ -68,23 +70,31 @@ class Validation:
     def is_due(self, iteration: int) -> bool:
         return iteration % self.every == 0
 
-    def run(self, network: nn.Module) -> tuple[dict[str, float], Images]:
-        """The metrics' means, as `val/NAME` and `val/bicubic_NAME`, and the panel's images."""
+    def run(self, network: nn.Module, ranks: Ranks) -> tuple[dict[str, float], Images]:
+        """The metrics' means, as `val/NAME` and `val/bicubic_NAME`, and the panel's images.
+
+        The processes share the images out, none of them twice, and all return the same.
+        """
         if self._baseline_metrics is None:
-            self._baseline_metrics, _ = self._measure(self.baseline)
-        means, images = self._measure(lambda lq: self.upscale(network, lq))
+            self._baseline_metrics, _ = self._measure(self.baseline, ranks)
+        means, images = self._measure(lambda lq: self.upscale(network, lq), ranks)
         values = {f"val/{name}": mean for name, mean in means.items()}
         values |= {f"val/bicubic_{name}": mean for name, mean in self._baseline_metrics.items()}
         return values, images
 
-    def _measure(self, method: Callable[[Image], Image]) -> tuple[dict[str, float], Images]:
+    def _measure(
+        self, method: Callable[[Image], Image], ranks: Ranks
+    ) -> tuple[dict[str, float], Images]:
         sums = dict.fromkeys(self.metrics, 0.0)
         images: Images = {}
-        for index in range(len(self.pairs)):
-            lq, gt = self.pairs.read(index)
-            sr = method(lq)
-            for name, metric in self.metrics.items():
-                sums[name] += metric(sr, gt)
-            if index in self.panel:
-                images[f"val/{self.pairs.key(index)}"] = sr
-        return {name: total / len(self.pairs) for name, total in sums.items()}, images
+        with ranks.together("validating"):
+            for index in range(rank(), len(self.pairs), world_size()):
+                lq, gt = self.pairs.read(index)
+                sr = method(lq)
+                for name, metric in self.metrics.items():
+                    sums[name] += metric(sr, gt)
+                if index in self.panel:
+                    images[f"val/{self.pairs.key(index)}"] = sr
+        totals = ranks.totals(list(sums.values()))
+        means = {name: t / len(self.pairs) for name, t in zip(sums, totals, strict=True)}
+        return means, ranks.merged(images)

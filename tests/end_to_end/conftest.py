@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,23 +16,36 @@ from run_content import logged_iterations
 from esrgan.data import CODECS, Recipe, build_dataset, write_png
 from esrgan.degradations import resize_uint8
 
-SETTINGS = {
-    "experiment": "quickstart",
+ANY_STAGE = {
     "name": "run",
     "generator.num_blocks": 1,
     "generator.num_features": 8,
-    "generator.growth_channels": 4,
     "patch_size": 32,
     "batch_size": 2,
     "iterations": 60,
     "log_every": 3,
-    "schedule.warmup_iterations": 10,
     "validation.every": 10,
     "checkpoints.every": 5,
     "trainer.accelerator": "cpu",
     "precision": "32-true",
     "training.optimizer.lr": 1e-2,
     "data.num_workers": 0,
+}
+PSNR_STAGE = ANY_STAGE | {
+    "experiment": "quickstart",
+    "generator.growth_channels": 4,
+    "schedule.warmup_iterations": 10,
+}
+GAN_STAGE = ANY_STAGE | {
+    "experiment": "esrgan",
+    "init_from": "null",
+    "generator.growth_channels": 4,
+    "discriminator.num_features": 4,
+    "training.losses.perceptual.loss.weights": "random",
+    "training.losses.perceptual.loss.layers.conv5_4": "null",
+    "+training.losses.perceptual.loss.layers.conv1_2": 1.0,
+    "training.optimizer.lr": 1e-3,
+    "training.ema_decay": 0.9,
 }
 
 
@@ -90,12 +104,48 @@ class ForkServer:
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
 
-    def start(self, folder: Path, settings, *, fault: str | None = None) -> Training:
+    def start(
+        self, folder: Path, settings, *, fault: str | None = None, environment=None
+    ) -> Training:
         self.num_started += 1
         output = str(self.outputs / str(self.num_started))
-        overrides = [f"{key}={value}" for key, value in settings.items()]
-        pid = self.ask(folder=str(folder), output=output, overrides=overrides, fault=fault)
-        return Training(self, pid, folder / "experiments/run", output)
+        job = {
+            "folder": str(folder),
+            "output": output,
+            "overrides": [f"{key}={value}" for key, value in settings.items()],
+            "fault": fault,
+            "environment": environment or {},
+        }
+        return Training(self, self.ask(**job), folder / "experiments/run", output)
+
+    def start_several(
+        self, folder: Path, settings, *, count: int, fault: str | None = None, differ=()
+    ) -> list[Training]:
+        """Processes of one run, in the environment that torchrun gives them.
+
+        `differ` has settings that are not alike in all of them, as they should be.
+        """
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        common = {
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "TORCHELASTIC_RUN_ID": "test",
+            "WORLD_SIZE": str(count),
+            "LOCAL_WORLD_SIZE": str(count),
+            "GROUP_RANK": "0",
+        }
+        several = settings | {"trainer": "ddp", "trainer.devices": count}
+        return [
+            self.start(
+                folder,
+                several | {key: values[rank] for key, values in dict(differ).items()},
+                fault=fault,
+                environment=common | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            )
+            for rank in range(count)
+        ]
 
 
 @pytest.fixture(scope="session")
@@ -107,8 +157,8 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory):
-    """Settings of a run of seconds, with data sets made for it."""
+def sets(tmp_path_factory):
+    """Settings that name data sets made for runs of seconds."""
     folder, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
     for part, names in (("photos", "abcdef"), ("held_out", "xy")):
         (folder / part).mkdir()
@@ -117,8 +167,19 @@ def settings(tmp_path_factory):
             write_png(folder / part / f"{name}.png", image)
     recipe = Recipe(scale=4, codec=CODECS["raw"], downscale=resize_uint8)
     build_dataset(folder / "train_x4", recipe, gt_folders=[folder / "photos"])
-    sets = {"train_set": folder / "train_x4", "validation_set": folder / "held_out"}
-    return SETTINGS | sets
+    return {"train_set": folder / "train_x4", "validation_set": folder / "held_out"}
+
+
+@pytest.fixture(scope="session")
+def settings(sets):
+    """Settings of a run of the PSNR stage that takes seconds."""
+    return PSNR_STAGE | sets
+
+
+@pytest.fixture(scope="session")
+def gan_settings(sets):
+    """The same of the GAN stage."""
+    return GAN_STAGE | sets
 
 
 @pytest.fixture(scope="session")
@@ -126,4 +187,12 @@ def finished(server, settings, tmp_path_factory):
     """The folder that a run, which nothing interrupted, was started in; not to be changed."""
     folder = tmp_path_factory.mktemp("finished")
     assert server.start(folder, settings).wait() == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_gan(server, gan_settings, tmp_path_factory):
+    """The same of the GAN stage."""
+    folder = tmp_path_factory.mktemp("finished_gan")
+    assert server.start(folder, gan_settings).wait() == 0
     return folder

@@ -23,6 +23,7 @@ import esrgan.data.datamodule  # noqa: E402
 import esrgan.degradations  # noqa: E402
 import esrgan.evaluation  # noqa: E402
 import esrgan.inference  # noqa: E402
+import esrgan.losses  # noqa: E402
 import esrgan.networks  # noqa: E402
 import esrgan.training  # noqa: E402
 import esrgan.weights  # noqa: E402, F401
@@ -41,9 +42,12 @@ def main() -> None:
         sys.stdout.flush()
 
 
-def train(folder: str, output: str, overrides: list[str], fault: str | None) -> None:
+def train(
+    folder: str, output: str, overrides: list[str], fault: str | None, environment: dict[str, str]
+) -> None:
     os.setsid()  # a process group of its own, as a shell gives to each command
     os.chdir(folder)
+    os.environ |= environment
     signal.alarm(LONGEST_RUN)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in ((1, "stdout"), (2, "stderr")):

@@ -56,13 +56,29 @@ def test_an_uninterrupted_run_logs_each_iteration_once(finished):
     assert [step for step, _ in scalars(run)["val/psnr_y"]] == list(range(10, 61, 10))
 
 
+@pytest.fixture(params=["psnr", "gan"])
+def whole(request):
+    """The settings of a stage, and the folder of its run that nothing interrupted."""
+    names = {"psnr": ("settings", "finished"), "gan": ("gan_settings", "finished_gan")}
+    return [request.getfixturevalue(name) for name in names[request.param]]
+
+
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_a_run_killed_ten_times_ends_bit_identical(
-    server, settings, finished, tmp_path, num_workers
-):
+def test_a_run_killed_ten_times_ends_bit_identical(server, whole, tmp_path, num_workers):
+    settings, finished = whole
     with_workers = settings | {"data.num_workers": num_workers}
     kill_and_resume(server, tmp_path, with_workers, num_kills=10)
     assert content(tmp_path / "experiments/run") == content(finished / "experiments/run")
+
+
+def test_a_checkpoint_of_the_gan_stage_has_both_networks_and_optimizers(finished_gan):
+    state = read_newest(finished_gan / "experiments/run/checkpoints")
+    assert {"generator", "ema", "discriminator", "guards", "schedules"} < state.keys()
+    moments = [len(optimizer["state"]) for optimizer in state["optimizers"]]
+    # weights alone have moments: BatchNorm's statistics have none
+    weights = [k for k in state["discriminator"] if "running" not in k and "tracked" not in k]
+    assert moments == [len(state["generator"]), len(weights)]
+    assert state["guards"].keys() == {"generator", "discriminator"}
 
 
 def test_a_run_in_bfloat16_killed_three_times_ends_bit_identical(server, settings, tmp_path):
@@ -75,11 +91,26 @@ def test_a_run_in_bfloat16_killed_three_times_ends_bit_identical(server, setting
     assert content(tmp_path / "killed/experiments/run") == content(whole.run)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_gan_run_on_a_gpu_killed_once_ends_bit_identical(
+    server, gan_settings, tmp_path, precision
+):
+    on_a_gpu = gan_settings | {"trainer.accelerator": "gpu", "precision": precision}
+    for name in ("whole", "again", "killed"):
+        (tmp_path / name).mkdir()
+    for name in ("whole", "again"):
+        assert server.start(tmp_path / name, on_a_gpu).wait() == 0
+    kill_and_resume(server, tmp_path / "killed", on_a_gpu, num_kills=1)
+    whole = content(tmp_path / "whole/experiments/run")
+    assert content(tmp_path / "again/experiments/run") == whole
+    assert content(tmp_path / "killed/experiments/run") == whole
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_a_run_killed_thirty_times_ends_bit_identical(
-    server, settings, finished, tmp_path, num_workers
-):
+def test_a_run_killed_thirty_times_ends_bit_identical(server, whole, tmp_path, num_workers):
+    settings, finished = whole
     with_workers = settings | {"data.num_workers": num_workers}
     kill_and_resume(server, tmp_path, with_workers, num_kills=30)
     assert content(tmp_path / "experiments/run") == content(finished / "experiments/run")

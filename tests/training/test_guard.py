@@ -56,11 +56,11 @@ def test_too_many_in_a_row_end_the_run_with_a_report(optimizer) -> None:
     step(guard, optimizer, nan)
     step(guard, optimizer, [1.0, 1.0])
     step(guard, optimizer, nan)
-    guard.check()
+    guard.check("generator")
     step(guard, optimizer, nan)
     step(guard, optimizer, [1.0, 1.0])
     with pytest.raises(NonFiniteError, match=r"2 iterations in a row .3 in all.*learning rate"):
-        guard.check()
+        guard.check("generator")
 
 
 def test_the_counts_are_part_of_the_saved_state(optimizer) -> None:

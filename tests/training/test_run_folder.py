@@ -56,6 +56,28 @@ def test_a_missing_run_cannot_be_continued(tmp_path: Path) -> None:
         RunFolder(tmp_path / "missing", settings=SETTINGS, resume=True)
 
 
+def test_auto_starts_a_run_where_there_is_none(tmp_path: Path) -> None:
+    RunFolder(tmp_path / "run", settings=SETTINGS, resume="auto").begin()
+    assert json.loads((tmp_path / "run/settings.json").read_text()) == SETTINGS
+
+
+def test_auto_starts_again_what_failed_before_its_first_checkpoint(tmp_path: Path) -> None:
+    start(tmp_path, scale=2)._lock.close()
+    RunFolder(tmp_path, settings=SETTINGS, resume="auto").begin()
+    assert json.loads((tmp_path / "settings.json").read_text())["scale"] == 4
+
+
+def test_auto_continues_a_run_with_its_own_settings_only(tmp_path: Path) -> None:
+    run = start(tmp_path)
+    write_checkpoint(run.checkpoints, 5, {"iteration": 5})
+    run._lock.close()
+    with pytest.raises(ValueError, match=r"scale: 4 then, 2 now"):
+        RunFolder(tmp_path, settings=SETTINGS | {"scale": 2}, resume="auto")
+    again = RunFolder(tmp_path, settings=SETTINGS | {"resume": "auto"}, resume="auto")
+    again.begin()
+    assert again.newest_checkpoint()["iteration"] == 5
+
+
 def test_settings_that_would_change_the_result_may_not_change(tmp_path: Path) -> None:
     start(tmp_path)
     changed = SETTINGS | {"scale": 2}

@@ -1,21 +1,46 @@
 import os
 import signal
+import time
 
 import pytest
 
 from esrgan.training import StopSignal
+from esrgan.training.ranks import Ranks
+from esrgan.training.stop_signal import SIGNALS
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_is_remembered_and_the_second_acts(number: signal.Signals) -> None:
-    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+@pytest.fixture(autouse=True)
+def _own_handlers():
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_signal_is_remembered_and_the_second_acts(monkeypatch, number) -> None:
+    now, raised = 100.0, []
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(signal, "raise_signal", raised.append)
     stop = StopSignal()
     stop.listen()
-    try:
-        os.kill(os.getpid(), number)
-        assert stop.received is number
-        usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-        assert signal.getsignal(number) is usual[number]
-    finally:
-        for n, handler in before.items():
-            signal.signal(n, handler)
+    os.kill(os.getpid(), number)
+    assert stop.received is None  # until all processes know
+    stop.share(Ranks())
+    assert stop.received is number
+
+    now += 0.5
+    os.kill(os.getpid(), number)
+    assert raised == []  # a scheduler reached the process twice with one wish
+
+    now += 2
+    os.kill(os.getpid(), number)
+    assert raised == [number]
+    usual = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
+    assert signal.getsignal(number) is usual
+
+
+def test_without_a_signal_nothing_is_shared() -> None:
+    stop = StopSignal()
+    stop.share(Ranks())
+    assert stop.received is None

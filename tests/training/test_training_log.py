@@ -15,6 +15,18 @@ def test_means_are_over_the_interval() -> None:
     assert log.means() == {"train/pixel": 8.0}
 
 
+def test_a_value_that_some_steps_lack_is_averaged_over_the_others() -> None:
+    log = TrainingLog(every=4)
+    for values in (
+        {"gap": 2.0},
+        {"gap": 4.0, "pixel": 1.0},
+        {"gap": 6.0},
+        {"gap": 8.0, "pixel": 3.0},
+    ):
+        log.add({k: torch.tensor(v) for k, v in values.items()}, num_samples=1)
+    assert log.means() == {"train/gap": 5.0, "train/pixel": 2.0}
+
+
 def test_an_interval_that_is_interrupted_goes_on() -> None:
     first, second = TrainingLog(every=2), TrainingLog(every=2)
     first.add({"pixel": torch.tensor(1.0)}, num_samples=1)

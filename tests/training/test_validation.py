@@ -3,6 +3,7 @@ import pytest
 from torch import nn
 
 from esrgan.training import Validation
+from esrgan.training.ranks import Ranks
 
 
 class Pairs:
@@ -37,12 +38,12 @@ def validation(**changes) -> Validation:
 
 
 def test_metrics_are_means_over_images_beside_the_baselines() -> None:
-    values, _ = validation().run(nn.Identity())
+    values, _ = validation().run(nn.Identity(), Ranks())
     assert values == {"val/difference": 4.0, "val/bicubic_difference": 8.5}
 
 
 def test_the_panel_shows_the_first_images() -> None:
-    _, images = validation().run(nn.Identity())
+    _, images = validation().run(nn.Identity(), Ranks())
     assert list(images) == ["val/a"]
     assert (images["val/a"] == 4).all()
 

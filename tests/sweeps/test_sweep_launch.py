@@ -1,0 +1,186 @@
+"""Sweeps as Hydra makes them of a command line, with a stand-in for train.py that takes no time."""
+
+import importlib.util
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra._internal.utils import get_args_parser
+
+import train
+from esrgan.hydra_errors import plain_errors
+from esrgan.sweeps.job import SIGNALS
+from esrgan.sweeps.launch import LAUNCHERS, sweep
+
+SCRIPT = """
+import json, os, sys
+from pathlib import Path
+name = sys.argv[-1].removeprefix("name='").removesuffix("'")
+note = {"arguments": sys.argv[1:-1], "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}
+started = Path("started", name.replace("/", "+"))
+started.parent.mkdir(exist_ok=True)
+started.write_text(json.dumps(note))
+print("trains", name, flush=True)
+if "side_by_side" in str(Path.cwd()):
+    import time
+    while len(list(Path("started").iterdir())) < 2: time.sleep(0.01)
+sys.exit(2 if "seed=13" in sys.argv else 0)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    logs = {name: logging.getLogger(name) for name in ("", "hydra", "hydra_plugins")}
+    state = {name: (log.level, list(log.handlers)) for name, log in logs.items()}
+    monkeypatch.chdir(tmp_path)
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    for name, (level, log_handlers) in state.items():
+        logs[name].setLevel(level)
+        logs[name].handlers = log_handlers
+
+
+def run(*words: str) -> int:
+    """`train.py -m WORDS`, whose trainings are imagined."""
+    script = Path("script.py").resolve()
+    script.write_text(SCRIPT)
+    arguments = get_args_parser().parse_args(["-m", *words])
+    with plain_errors():
+        return sweep(arguments, configs=train.CONFIGS.resolve(), script=script)
+
+
+def started() -> dict[str, dict[str, object]]:
+    notes = sorted(Path("started").iterdir())
+    return {path.name.replace("+", "/"): json.loads(path.read_text()) for path in notes}
+
+
+def test_every_combination_trains_in_its_own_folder(capfd) -> None:
+    code = run("experiment=ablation/rrdb_patch_96,quickstart", "seed=range(1,2)", "batch_size=8")
+    assert code == 0
+    names = ["ablation/rrdb_patch_96/seed=1", "quickstart/seed=1"]
+    assert list(started()) == names
+    given = ["resume=auto", "experiment=quickstart", "seed=1", "batch_size=8"]
+    assert started()[names[1]]["arguments"] == given
+    assert capfd.readouterr().out.splitlines() == [
+        f"job 1 of 2: {names[0]}",
+        f"trains {names[0]}",
+        f"job 2 of 2: {names[1]}",
+        f"trains {names[1]}",
+        "all jobs are done, and this compares them:",
+        f"python scripts/report.py experiments/{names[0]} experiments/{names[1]}",
+    ]
+    assert not Path("experiments").exists()  # Hydra left nothing
+
+
+@pytest.mark.parametrize("batches", [[], ["hydra.sweeper.max_batch_size=1"]])
+def test_a_job_that_fails_stops_no_other(batches) -> None:
+    with pytest.raises(ValueError, match=r"^1 of 2 jobs failed:\n  quickstart/seed=13: exit code"):
+        run("experiment=quickstart", "seed=13,2", *batches)
+    assert list(started()) == ["quickstart/seed=13", "quickstart/seed=2"]
+
+
+def test_a_job_whose_settings_cannot_be_resolved_fails_alone(capfd) -> None:
+    with pytest.raises(ValueError, match=r"^1 of 2 jobs failed:\n  quickstart/train_set=none: "):
+        run("experiment=quickstart", "train_set='${none}','${validation_set}'")
+    assert "error: Interpolation key 'none' not found " in capfd.readouterr().err
+    assert list(started()) == ["quickstart/train_set=validation_set"]
+
+
+def test_what_is_asked_about_resuming_is_left_to_the_user() -> None:
+    run("experiment=quickstart", "resume=False")
+    assert started()["quickstart"]["arguments"] == [
+        "resume=auto",
+        "experiment=quickstart",
+        "resume=False",  # Hydra takes the last one
+    ]
+
+
+def test_the_jobs_can_be_shown_instead(capsys) -> None:
+    assert run("experiment=glob([quickstart])", "seed=3,4", "--cfg", "job", "-p", "seed") == 0
+    assert capsys.readouterr().out == "--- # quickstart/seed=3\n3\n--- # quickstart/seed=4\n4\n"
+    assert not Path("started").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], r"You must specify 'experiment'"),
+        (["seed=1,2"], r"You must specify 'experiment'"),
+        (["experiment=quickstart", "patchsize=1,2"], r"patchsize is .*: did you mean patch_size\?"),
+        (["experiment=quickstart,quick"], r"experiment/quick does not exist: there are .*quicks"),
+        (["experiment=quickstart", "seed=0,abc"], r"seed: Value 'abc' .* converted to Integer"),
+        (["experiment=quickstart", "seed=1,1"], r"seed=1 .* both train in experiments/quickstart/"),
+        (["experiment=quickstart", "name=a=b,c"], r"name=a=b,c is not KEY=VALUE: .* quotes"),
+        (["experiment=glob(nothing*)"], r"describes no job: a glob"),
+        (["experiment=quickstart", "seed=interval(0,1)"], r"does not support sweep type"),
+        (["experiment=quickstart", "--config-dir", "."], r"-m and --config-dir cannot be comb"),
+    ],
+)
+def test_a_command_that_cannot_work_starts_nothing(words, message) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        run(*words)
+    assert "\n" not in str(caught.value)
+    assert not Path("started").exists()
+    assert not Path("experiments").exists()
+
+
+def test_a_launcher_that_is_not_installed_is_named_with_what_installs_it(monkeypatch) -> None:
+    monkeypatch.setitem(LAUNCHERS, "joblib", ("no-such-package", "sweeps"))
+    with pytest.raises(ValueError, match=r"joblib needs no-such-package: pip .*'\.\[sweeps\]'"):
+        run("experiment=quickstart", "hydra/launcher=joblib")
+
+
+def launched(folder: Path, *words: str) -> str:
+    """A sweep in a process of its own, because its launcher leaves others running for a while."""
+    path = [str(Path(train.__file__).parent), str(Path(__file__).parent)]
+    program = f"import sys; sys.path[:0] = {path}"
+    program += "; from test_sweep_launch import run; run(*sys.argv[1:])"
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "4,7", "TMPDIR": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-c", program, *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+
+
+@pytest.fixture
+def side_by_side(tmp_path, monkeypatch) -> Path:
+    folder = tmp_path / "side_by_side"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_jobs_side_by_side_get_a_gpu_each(side_by_side) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="the extra sweeps")
+    parallel = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    output = launched(side_by_side, "experiment=quickstart", "seed=0,1", *parallel)
+    assert {note["gpus"] for note in started().values()} == {"4", "7"}
+    assert re.search(r"^python scripts/report.py .*seed=0 .*seed=1$", output, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_submitit_starts_jobs_and_keeps_their_logs(side_by_side) -> None:
+    if importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
+        pytest.skip("the extra slurm is not installed")
+    output = launched(
+        side_by_side, "experiment=quickstart", "seed=0,1", "hydra/launcher=submitit_local"
+    )
+    assert list(started()) == ["quickstart/seed=0", "quickstart/seed=1"]
+    (kept,) = re.findall(r"logs are in (.*)", output)
+    logs = [path.read_text() for path in Path(kept).glob(".submitit/*/*_log.out")]
+    assert sorted(re.findall(r"job . of 2: .*", "".join(logs))) == [
+        "job 1 of 2: quickstart/seed=0",
+        "job 2 of 2: quickstart/seed=1",
+    ]

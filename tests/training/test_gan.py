@@ -1,0 +1,291 @@
+"""The step of the GAN stage, against plain loops that restate the paper's equations."""
+
+import copy
+import math
+from functools import partial
+
+import pytest
+import torch
+from small_stage import Enlarge, NaNAt, batches, fit
+from torch import Tensor, nn
+
+from esrgan.losses import RelativisticAverageGAN, StandardGAN
+from esrgan.training import Adversary, FiniteGuard, GANTraining
+
+LAMBDA, ETA = 5e-3, 1e-2
+
+
+class Critic(nn.Sequential):
+    """A discriminator with BatchNorm for images of 8 x 8; remembers how it was called."""
+
+    def __init__(self) -> None:
+        layers = [nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.LeakyReLU(0.2), nn.Flatten()]
+        super().__init__(*layers, nn.Linear(64, 1))
+        self.passes: list[tuple[bool, bool]] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = super().forward(images)
+        frozen = not self[0].weight.requires_grad
+        self.passes.append((frozen, logits.requires_grad))
+        return logits
+
+
+class Squares(nn.Module):
+    """Stands for the perceptual loss: any function of both images with a gradient."""
+
+    def forward(self, sr: Tensor, gt: Tensor) -> Tensor:
+        return (sr.square() - gt.square()).abs().mean()
+
+
+def adversary(critic: nn.Module, **changes) -> Adversary:
+    arguments = {
+        "discriminator": critic,
+        "loss": RelativisticAverageGAN(detach_means=False),
+        "weight": LAMBDA,
+        "optimizer": partial(torch.optim.Adam, lr=0.01, fused=True),
+        "schedule": partial(torch.optim.lr_scheduler.MultiStepLR, milestones=[2], gamma=0.1),
+        "guard": FiniteGuard(clip_norm=None, max_in_a_row=5),
+        "warmup_iterations": 0,
+        "steps_per_generator_step": 1,
+    }
+    return Adversary(**(arguments | changes))
+
+
+def stage(generator: nn.Module, critic: nn.Module, opponent=(), **changes) -> GANTraining:
+    arguments = {
+        "generator": generator,
+        "losses": {"perceptual": Squares(), "pixel": Weighted(nn.L1Loss(), ETA)},
+        "adversary": adversary(critic, **dict(opponent)),
+        "optimizer": partial(torch.optim.Adam, lr=0.1, fused=True),
+        "schedule": partial(torch.optim.lr_scheduler.MultiStepLR, milestones=[2], gamma=0.1),
+        "ema_decay": 0.5,
+        "guard": FiniteGuard(clip_norm=None, max_in_a_row=5),
+        "num_micro_batches": 1,
+        "seed": 0,
+    }
+    return GANTraining(**(arguments | changes))
+
+
+class Weighted(nn.Module):
+    def __init__(self, loss: nn.Module, weight: float) -> None:
+        super().__init__()
+        self.loss, self.weight = loss, weight
+
+    def forward(self, sr: Tensor, gt: Tensor) -> Tensor:
+        return self.weight * self.loss(sr, gt)
+
+
+@pytest.fixture
+def networks() -> tuple[nn.Module, nn.Module]:
+    torch.manual_seed(0)
+    return Enlarge(batch_norm=True), Critic()
+
+
+def plain_losses(generator, critic, batch) -> tuple[Tensor, Tensor]:
+    """Equations 1 to 3 of the paper, with sigmoid and log, and the factor 1/2 of the code."""
+    lq, gt = (batch[key].permute(0, 3, 1, 2).double() / 255 for key in ("lq", "gt"))
+    sr = generator(lq)
+
+    def expectations(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        real, fake = critic(gt), critic(images)
+        is_real = torch.sigmoid(real - fake.mean())
+        is_fake = torch.sigmoid(fake - real.mean())
+        logs = is_real.log(), (1 - is_real).log(), is_fake.log(), (1 - is_fake).log()
+        return tuple(log.mean() for log in logs)
+
+    _, not_real, as_real, _ = expectations(sr)
+    adversarial = -(not_real + as_real) / 2
+    content = (sr.square() - gt.square()).abs().mean() + ETA * (sr - gt).abs().mean()
+    real, _, _, not_fake = expectations(sr.detach())
+    return content + LAMBDA * adversarial, -(real + not_fake) / 2
+
+
+def gradients(loss: Tensor, network: nn.Module) -> list[Tensor]:
+    return list(torch.autograd.grad(loss, list(network.parameters())))
+
+
+def test_the_gradients_are_those_of_the_papers_equations(networks) -> None:
+    generator, critic = (network.double() for network in networks)
+    batch = batches(1)[0]
+    loss, opposite = plain_losses(generator, critic, batch)
+    expected = [*gradients(loss, generator), *gradients(opposite, critic)]
+
+    fit(stage(generator, critic), [batch], precision="64-true")
+
+    found = [w.grad for network in (generator, critic) for w in network.parameters()]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert (ours - theirs).norm() <= 1e-6 * theirs.norm() + 1e-12
+
+
+def test_the_steps_are_those_of_a_plain_loop(networks) -> None:
+    """Both gradients at the weights that an iteration began with; schedules count iterations."""
+    plain = [copy.deepcopy(network).double() for network in networks]
+    optimizers = [
+        torch.optim.Adam(network.parameters(), lr=lr)
+        for network, lr in zip(plain, (0.1, 0.01), strict=True)
+    ]
+    data = batches(4)
+    for iteration, batch in enumerate(data):
+        losses = plain_losses(*plain, batch)
+        found = [gradients(*pair) for pair in zip(losses, plain, strict=True)]
+        for optimizer, network, its, lr in zip(optimizers, plain, found, (0.1, 0.01), strict=True):
+            optimizer.param_groups[0]["lr"] = lr if iteration < 2 else lr / 10
+            for weight, gradient in zip(network.parameters(), its, strict=True):
+                weight.grad = gradient
+            optimizer.step()
+
+    fit(stage(*networks), data, precision="64-true")
+
+    for ours, theirs in zip(networks, plain, strict=True):
+        for (name, mine), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+            if name not in ("0.bias", "conv.bias"):  # BatchNorm leaves them a gradient of 0
+                assert torch.allclose(mine, other, rtol=1e-6, atol=1e-9), name
+
+
+def test_the_adversarial_term_alone_moves_the_generator(networks) -> None:
+    fit(stage(*networks, losses={}), batches(1))
+    assert networks[0].norm.weight.grad.abs().sum() > 0
+
+
+def test_the_generators_step_leaves_the_discriminator_alone(networks, monkeypatch) -> None:
+    generator, critic = networks
+    before = copy.deepcopy(critic)
+    monkeypatch.setattr(GANTraining, "_update_discriminator", lambda *_: {})
+    fit(stage(generator, critic), batches(2))
+    for now, then in zip(critic.parameters(), before.parameters(), strict=True):
+        assert torch.equal(now, then)
+        assert now.grad is None
+        assert now.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("loss", "passes"),
+    [
+        # whether the weights were frozen, and whether there was a graph
+        (
+            RelativisticAverageGAN(detach_means=False),
+            [(True, False), (True, True), (False, True), (False, True)],
+        ),
+        (StandardGAN(), [(True, True), (False, True), (False, True)]),
+    ],
+)
+def test_no_pass_and_no_graph_is_made_that_is_not_used(networks, loss, passes) -> None:
+    fit(stage(*networks, {"loss": loss}), batches(1))
+    assert networks[1].passes == passes
+
+
+def test_at_a_discriminator_that_says_nothing_the_values_are_known(networks) -> None:
+    generator, critic = networks
+    nn.init.zeros_(critic[4].weight)
+    nn.init.zeros_(critic[4].bias)
+    training = stage(generator, critic)
+    values = logged(training, batches(1))[0]
+    assert values["adversarial"] == pytest.approx(LAMBDA * math.log(2))
+    assert values["discriminator_real"] == pytest.approx(math.log(2) / 2)
+    assert values["discriminator_fake"] == pytest.approx(math.log(2) / 2)
+    assert values["logit_gap"] == values["logit_real"] == values["logit_fake"] == 0
+
+
+def logged(training: GANTraining, data) -> list[dict[str, float]]:
+    rows: list[dict[str, float]] = []
+    step = training.training_step
+    training.training_step = lambda *args: rows.append(step(*args)) or rows[-1]
+    fit(training, data)
+    return [{name: float(value) for name, value in row.items()} for row in rows]
+
+
+def test_a_discriminator_that_is_always_right_is_said_to_be(networks) -> None:
+    generator, critic = networks
+    data = batches(30)
+    for batch in data:
+        batch["gt"].fill_(255)
+    rows = logged(stage(generator, critic, {"schedule": constant, "optimizer": quick}), data)
+    assert rows[-1]["discriminator_accuracy"] == 1
+    assert rows[-1]["logit_gap"] > 1
+
+
+constant = partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0)
+quick = partial(torch.optim.Adam, lr=0.1)
+
+
+def test_the_share_is_that_of_the_adversarial_gradient(networks) -> None:
+    only = logged(stage(*networks, losses={}), batches(1))[0]
+    assert only["adversarial_share"] == 1
+    hardly = logged(stage(*networks, {"weight": 1e-12}), batches(1))[0]
+    assert hardly["adversarial_share"] < 1e-9
+
+
+def test_the_generator_waits_for_the_warm_up_and_for_its_turn(networks) -> None:
+    opponent = {"warmup_iterations": 2, "steps_per_generator_step": 3}
+    rows = logged(stage(*networks, opponent), batches(9))
+    assert [i for i, row in enumerate(rows) if "pixel" in row] == [4, 7]
+    assert all("discriminator_real" in row for row in rows)
+
+
+@pytest.mark.parametrize("where", ["generator", "discriminator"])
+def test_an_iteration_that_is_not_finite_changes_nothing(networks, where) -> None:
+    generator, critic = networks
+    data = batches(1)
+    before = {name: network.state_dict() for name, network in zip("gd", networks, strict=True)}
+    before = copy.deepcopy(before)
+    changes = {"losses": {"pixel": NaNAt(1)}} if where == "generator" else {"losses": {}}
+    training = stage(generator, critic, **changes)
+    if where == "discriminator":
+        critic.register_forward_hook(lambda _module, _images, logits: logits * math.nan)
+    average = copy.deepcopy(training.ema.state_dict())
+    fit(training, data)
+    networks_kept = {"g": generator} | ({"d": critic} if where == "discriminator" else {})
+    for name, network in networks_kept.items():
+        for key, value in network.state_dict().items():
+            assert torch.equal(value, before[name][key]), (name, key)
+    for key, value in training.ema.state_dict().items():
+        assert torch.equal(value, average[key]), key
+
+
+def test_micro_batches_change_memory_not_the_gradient_of_a_standard_gan() -> None:
+    results = []
+    for count in (1, 4):
+        torch.manual_seed(0)
+        generator, critic = Enlarge(), nn.Sequential(nn.Flatten(), nn.Linear(192, 1))
+        training = stage(generator, critic, {"loss": StandardGAN()}, num_micro_batches=count)
+        rows = logged(training, batches(3))
+        results.append((generator.conv.weight, critic[1].weight, *rows[0].values()))
+    for one, four in zip(*results, strict=True):
+        assert torch.allclose(torch.as_tensor(one), torch.as_tensor(four), atol=1e-5)
+
+
+def test_the_average_follows_weights_and_buffers(networks) -> None:
+    training = fit(stage(*networks), batches(3))
+    for key in ("norm.running_mean", "norm.running_var"):
+        assert torch.equal(training.ema.state_dict()[key], networks[0].state_dict()[key])
+    assert not torch.equal(training.ema.norm.weight, networks[0].norm.weight)
+
+
+def test_a_step_waits_for_no_device(networks, monkeypatch) -> None:
+    training = stage(*networks)
+    step = training.training_step
+
+    def watched(*args):
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("item", "tolist", "__bool__", "__float__", "__int__", "cpu", "numpy"):
+                patch.setattr(Tensor, name, refuse)
+            return step(*args)
+
+    def refuse(*_):
+        raise AssertionError("the step asked for a value on the host")
+
+    monkeypatch.setattr(training, "training_step", watched)
+    fit(training, batches(2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weight": 0.0}, r"adversary\.weight \(0\.0\) must be more than 0"),
+        ({"warmup_iterations": -1}, r"warmup_iterations \(-1\) must be at least 0"),
+        ({"steps_per_generator_step": 0}, r"steps_per_generator_step \(0\) must be at least 1"),
+    ],
+)
+def test_an_adversary_that_cannot_work_is_refused(networks, changes, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        adversary(networks[1], **changes)
