@@ -1,0 +1,80 @@
+"""Network interpolation (section 3.4 of the ESRGAN paper)."""
+
+from copy import deepcopy
+from statistics import median
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from esrgan.weights.architecture import Generator
+
+SAME_LINEAGE = 0.3
+"""Measured `lineage_similarity`: 0.7 or more after a fine-tuning, harsh ones of small networks
+included; less than 0.05 between networks that began from weights of their own."""
+
+
+def interpolate(a: Generator, b: Generator, alpha: float) -> Generator:
+    """The network whose weights are (1 - alpha) A + alpha B, in float32.
+
+    Averages of BatchNorm are interpolated as the weights are. Its counters, and whatever else is no
+    floating-point number, come from the nearer network; at 0.5, from B.
+
+    Args:
+        a: usually trained for PSNR; what alpha = 0 gives exactly.
+        b: usually `a` after its adversarial training; what alpha = 1 gives exactly.
+        alpha: from 0 to 1.
+
+    Raises:
+        ValueError: alpha is out of range, or the networks are not of one architecture.
+    """
+    if not 0 <= alpha <= 1:
+        raise ValueError(
+            f"alpha ({alpha}) must be from 0 (the first network) to 1 (the second): "
+            "beyond them it would extrapolate, to weights that no training has been near"
+        )
+    _refuse_different(a, b)
+    state = b.state_dict()
+    mixed = {key: _mix(x, state[key], alpha) for key, x in a.state_dict().items()}
+    network = deepcopy(a).float()
+    network.load_state_dict(mixed)
+    return network
+
+
+def lineage_similarity(a: Generator, b: Generator) -> float:
+    """How much of a training two networks share: the median cosine between their convolutions.
+
+    Between networks there is something only if one was fine-tuned from the other, or both from a
+    third. Fine-tuning keeps the filters correlated (X. Wang et al., Deep Network Interpolation,
+    CVPR 2019), and the cosine near 1; filters that were trained apart are orthogonal. Trainings
+    that began from the same random weights look related as long as they are short.
+
+    Raises:
+        ValueError: the networks are not of one architecture.
+    """
+    _refuse_different(a, b)
+    state = b.state_dict()
+    convolutions = {key: x for key, x in a.state_dict().items() if x.dim() == 4}
+    return median(_cosine(x, state[key]) for key, x in convolutions.items())
+
+
+def _refuse_different(a: Generator, b: Generator) -> None:
+    differences = [
+        f"{name} is {value} and {b.architecture.get(name, 'not known')}"
+        for name, value in a.architecture.items()
+        if value != b.architecture.get(name)
+    ]
+    if differences:
+        raise ValueError(
+            "only networks of one architecture can be interpolated: in these two, "
+            + ", ".join(differences)
+        )
+
+
+def _mix(x: Tensor, y: Tensor, alpha: float) -> Tensor:
+    if not x.is_floating_point():
+        return x if alpha < 0.5 else y
+    return (1 - alpha) * x.float() + alpha * y.float()
+
+
+def _cosine(x: Tensor, y: Tensor) -> float:
+    return F.cosine_similarity(x.flatten().double(), y.flatten().double(), dim=0).item()
