@@ -18,24 +18,24 @@ from bench.table import Table
 from esrgan.command_line import report_errors
 from esrgan.data.sample import write_sample_photographs
 
-SUBJECTS = ("data", "step", "bf16")
+SUBJECTS = ("data", "step", "gan", "bf16")
 CONCERNS = {
     "images": ("data", "bf16"),
     "held_out": ("bf16",),
-    "rounds": ("data", "step"),
+    "rounds": ("data", "step", "gan"),
     "iterations": ("bf16",),
     "seeds": ("bf16",),
-    "full": ("step",),
+    "full": ("step", "gan"),
 }
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--only", nargs="+", choices=SUBJECTS, default=SUBJECTS, help="default: all, 8 minutes")
+    add("--only", nargs="+", choices=SUBJECTS, default=SUBJECTS, help="default: all, 10 minutes")
     add("--images", type=Path, metavar="FOLDER", help="to train on; default: sample photographs")
     add("--held-out", type=Path, metavar="FOLDER", help="to score on; default: sample photographs")
-    add("--rounds", type=int, metavar="N", help=f"of data and step; default: {USUAL.rounds}")
+    add("--rounds", type=int, metavar="N", help=f"of data, step and gan; default: {USUAL.rounds}")
     add("--iterations", type=int, metavar="N", help=f"of bf16; default: {USUAL.iterations}")
     add("--seeds", type=int, metavar="N", help=f"runs of bf16; default: {USUAL.seeds}")
     add("--full", action="store_true", help="the paper's network too; on a GPU it always is")
@@ -80,19 +80,28 @@ def measure(arguments: argparse.Namespace, sizes: Sizes, folder: Path) -> Iterat
 
         images = arguments.images or sample_photographs(folder)[0]
         yield loading_table(images, folder / "loading", sizes)
-    if "step" in arguments.only:
-        import torch
-        from bench.step import step_table
-
-        yield step_table(sizes.step, rounds=sizes.rounds)
-        if arguments.full or (torch.cuda.is_available() and not arguments.quick):
-            yield step_table(PAPER_STEP, rounds=sizes.rounds)
+    if {"step", "gan"} & set(arguments.only):
+        yield from measure_steps(arguments, sizes)
     if "bf16" in arguments.only:
         from bench.quality import quality_table
 
         train, held_out = sample_photographs(folder)
         images = (arguments.images or train, arguments.held_out or held_out)
         yield quality_table(*images, folder / "quality", sizes)
+
+
+def measure_steps(arguments: argparse.Namespace, sizes: Sizes) -> Iterator[Table]:
+    import torch
+    from bench.gan_step import gan_table
+    from bench.psnr_step import psnr_table
+
+    full = arguments.full or (torch.cuda.is_available() and not arguments.quick)
+    subjects = {"step": (psnr_table, sizes.step), "gan": (gan_table, sizes.gan)}
+    for subject, (table, step) in subjects.items():
+        if subject in arguments.only:
+            yield table(step, rounds=sizes.rounds)
+            if full:
+                yield table(PAPER_STEP, rounds=sizes.rounds)
 
 
 def sample_photographs(folder: Path) -> tuple[Path, Path]:

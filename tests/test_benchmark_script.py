@@ -1,3 +1,4 @@
+import copy
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench.loading import imread_patch, measure, mirrored_to
+from bench.sizes import QUICK
 from bench.table import Table
 from bench.turns import time_in_turns
 
@@ -81,6 +83,35 @@ def test_a_form_whose_process_ends_is_named_with_its_exit_code():
         time_in_turns({"deadly": die}, rounds=1, iterations=1)
 
 
+@pytest.mark.parametrize(
+    ("passes", "adversarial"),
+    [("five_passes", "relativistic_detached"), ("four_passes", "relativistic")],
+)
+def test_a_plain_gan_step_has_the_gradients_of_the_projects_own(passes, adversarial):
+    # Not above: the processes of other tests import this file, and Lightning takes seconds
+    from bench.gan_step import PlainGAN, gan_settings
+    from bench.step import build_stage, fit, random_batch
+
+    changes = {"precision": "64-true", "deterministic": False}  # the latter is of the whole process
+    cfg = gan_settings(QUICK.gan, adversarial=adversarial, **changes)
+    stage = build_stage(cfg)
+    networks = {
+        "generator": stage.generator,
+        "vgg": stage.losses["perceptual"].loss.vgg,
+        "discriminator": stage.adversary.discriminator,
+    }
+    plain = PlainGAN(**{k: copy.deepcopy(n).double() for k, n in networks.items()}, bf16=False)
+    lq, gt = (images.permute(0, 3, 1, 2).double() / 255 for images in random_batch(cfg).values())
+
+    getattr(plain, passes)(lq, gt)
+    fit(cfg, stage, 1, lambda: None)
+
+    for name in ("generator", "discriminator"):
+        pairs = zip(networks[name].parameters(), getattr(plain, name).parameters(), strict=True)
+        for ours, theirs in pairs:
+            assert (ours.grad - theirs.grad).norm() <= 1e-5 * theirs.grad.norm() + 1e-12
+
+
 def test_the_loading_table_is_printed_and_written_and_never_overwritten(tmp_path):
     output = tmp_path / "new" / "benchmark.json"
     done = run("--quick", "--only", "data", "--output", output)
@@ -110,11 +141,16 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, message):
 
 @pytest.mark.slow
 def test_the_steps_and_bfloat16_run_to_their_end(tmp_path):
+    from esrgan.training import choose_precision
+
     output = tmp_path / "benchmark.json"
-    done = run("--quick", "--only", "step", "bf16", "--output", output)
+    done = run("--quick", "--only", "step", "gan", "bf16", "--output", output)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    step, quality = json.loads(output.read_text())["tables"]
-    assert [row["× as fast"] > 0 for row in step["rows"]] == [True] * 4
+    step, gan, quality = json.loads(output.read_text())["tables"]
+    in_bf16 = choose_precision(precision="auto", accelerator="auto") == "bf16-mixed"
+    forms = 4 if in_bf16 else 3
+    for table in (step, gan):
+        assert [row["× as fast"] > 0 for row in table["rows"]] == [True] * forms
     assert [row["seed"] for row in quality["rows"]] == ["0", "mean"]
     assert abs(float(quality["rows"][-1]["bf16 less fp32"])) < 1

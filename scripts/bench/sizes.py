@@ -27,6 +27,7 @@ class Sizes(NamedTuple):
     loading_seconds: float  # of one source in one round
     photograph: tuple[int, int]  # height and width, at least
     step: Step
+    gan: Step
     iterations: int
     seeds: int
 
@@ -43,6 +44,7 @@ USUAL = Sizes(
     loading_seconds=0.5,
     photograph=(1356, 2040),  # the usual size in DIV2K
     step=Step(64, 4, 32, batch_size=8, patch_size=128, iterations=3),
+    gan=Step(64, 4, 32, batch_size=8, patch_size=128, iterations=1),
     iterations=1_000,
     seeds=3,
 )
@@ -51,6 +53,7 @@ QUICK = Sizes(
     loading_seconds=0.02,
     photograph=(480, 600),
     step=Step(8, 1, 4, batch_size=2, patch_size=32, iterations=1),
+    gan=Step(8, 1, 4, batch_size=2, patch_size=32, iterations=1),
     iterations=100,
     seeds=1,
 )
