@@ -32,8 +32,8 @@ class Settings:
     deterministic: bool
     log_every: int
     generator: dict[str, Any]
-    discriminator: dict[str, Any] | None
-    adversarial: dict[str, Any] | None
+    discriminator: dict[str, Any]
+    adversarial: dict[str, Any]
     data: dict[str, Any]
     schedule: dict[str, Any]
     training: dict[str, Any]
@@ -73,11 +73,11 @@ def check_settings(settings: Mapping[str, Any]) -> None:
 def _check_adversary(settings: Mapping[str, Any]) -> None:
     is_gan = "adversary" in settings["training"]
     for key, choice in (("discriminator", "vgg"), ("adversarial", "relativistic")):
-        if is_gan and settings[key] is None:
+        if is_gan and not settings[key]:
             raise ValueError(f"the GAN stage needs a {key}: give {key}={choice}")
-        if not is_gan and settings[key] is not None:
+        if not is_gan and settings[key]:
             raise ValueError(f"{key} has no effect in the PSNR stage: give {key}=none")
-    input_size = (settings["discriminator"] or {}).get("input_size", settings["patch_size"])
+    input_size = settings["discriminator"].get("input_size", settings["patch_size"])
     if input_size != settings["patch_size"]:
         raise ValueError(
             f"discriminator.input_size ({input_size}) must be equal to patch_size "
@@ -195,4 +195,6 @@ def suggestion(wrong: str, known: typing.Iterable[str]) -> str:
     """What a misspelt key may have meant, for the end of an error message."""
     names = [name for name in known if not name.startswith("_")]
     close = get_close_matches(wrong, names, n=1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(names))}"
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"there are {', '.join(sorted(names))}" if names else "there is none in this place"

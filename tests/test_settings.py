@@ -25,8 +25,8 @@ def settings(folder: Path, **changes: object) -> dict[str, object]:
         "train_set": str(folder),
         "validation_set": None,
         "resume": False,
-        "discriminator": None,
-        "adversarial": None,
+        "discriminator": {},
+        "adversarial": {},
         "training": {},
         "trainer": ONE,
     }

@@ -3,18 +3,22 @@
 import logging
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
-from hydra import initialize_config_dir
+from hydra import TaskFunction, initialize_config_dir
+from hydra._internal.callbacks import Callbacks
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from esrgan.command_line import STOPPED, report_errors
@@ -89,13 +93,35 @@ def _launch(hydra: Hydra, jobs: list[Job], overrides: list[str], script: Path) -
         stop.listen()
         run = partial(run_job, JobRunner(jobs, script, stop))
         try:
-            batches = hydra.multirun(CONFIG, run, [*own, *overrides])
+            batches = _sweep(hydra, run, jobs[0], [*own, *overrides])
         except Exception:
             if not stop.exists():
                 raise
             log.warning("stopped: the same command goes on")  # some launchers do not outlive Ctrl-C
             return STOPPED
     return conclude(dict(job.return_value for batch in batches for job in batch))
+
+
+def _sweep(
+    hydra: Hydra, run: TaskFunction, first: Job, overrides: list[str]
+) -> Sequence[Sequence[JobReturn]]:
+    """As Hydra's own multirun, which reads the launcher's settings without what is swept.
+
+    Here they are read beside the first job's, because a key may exist only with a swept choice:
+    discriminator.num_features with experiment=srgan,esrgan.
+    """
+    parsed = OverridesParser.create(hydra.config_loader).parse_overrides(overrides)
+    of_hydra = [str(each.input_line) for each in parsed if each.is_hydra_override()]
+    of_jobs = [str(each.input_line) for each in parsed if not each.is_hydra_override()]
+    cfg = hydra.compose_config(
+        CONFIG, [*of_hydra, *first.overrides], RunMode.MULTIRUN, with_log_configuration=True
+    )
+    context = HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks(cfg))
+    sweeper = Plugins.instance().instantiate_sweeper(
+        hydra_context=context, task_function=run, config=cfg
+    )
+    batches: Sequence[Sequence[JobReturn]] = sweeper.sweep(of_jobs)
+    return batches
 
 
 def run_job(runner: JobRunner, cfg: DictConfig) -> tuple[str, int]:

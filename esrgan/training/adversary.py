@@ -82,11 +82,8 @@ class Adversary(nn.Module):
 
     def generator_term(self, sr: Tensor, gt: Tensor) -> Tensor:
         """What the generator is to minimise, weighted; its gradient reaches `sr` only."""
-        real = None
         with _frozen(self.discriminator):
-            if self.loss.uses_real:
-                with torch.no_grad():
-                    real = self._logits(gt)
+            real = self._logits(gt) if self.loss.uses_real else None
             fake = self._logits(sr)
         return self.weight * self.loss.generator(real, fake)
 

@@ -132,6 +132,11 @@ def test_a_command_that_cannot_work_starts_nothing(words, message) -> None:
     assert not Path("experiments").exists()
 
 
+def test_a_key_that_only_a_swept_choice_has_may_be_given(capfd) -> None:
+    assert run("experiment=srgan,esrgan", "discriminator.num_features=8") == 0
+    assert set(started()) == {"srgan", "esrgan"}
+
+
 def test_a_launcher_that_is_not_installed_is_named_with_what_installs_it(monkeypatch) -> None:
     monkeypatch.setitem(LAUNCHERS, "joblib", ("no-such-package", "sweeps"))
     with pytest.raises(ValueError, match=r"joblib needs no-such-package: pip .*'\.\[sweeps\]'"):
