@@ -8,8 +8,9 @@ export PYTHONPATH :=
 demo: .venv/demo
 	@$(BIN)/python scripts/demo.py
 
+# A process per core, one thread in each: networks as small as those of the tests share no work.
 test: .venv/dev
-	@$(BIN)/python -m pytest -q --durations=5
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --durations=5
 
 test-slow: .venv/dev
 	@$(BIN)/python -m pytest -q -m slow --durations=5

@@ -35,7 +35,7 @@ def files(folder):
     [
         ("generator.num_block", 2, r"generator.num_block is not a setting: did you mean num_bl"),
         ("patchsize", 64, r"patchsize is not a setting: did you mean patch_size\?"),
-        ("+foo", 1, r"foo is not a setting: there are batch_size, "),
+        ("+foo", 1, r"foo is not a setting: there are adversarial, "),
         ("scale", "abc", r"scale: Value 'abc' of type 'str' could not be converted to Integer"),
         ("training.optimizer.lr", "abc", r"training.optimizer.lr \('abc'\) must be of .* float"),
         ("generator.num_blocks", "many", r"generator.num_blocks \('many'\) must be of .* int"),
@@ -49,9 +49,9 @@ def files(folder):
         ("train_set", ".", r"\. is not a data set, it has no gt.lmdb/data.mdb: build one with"),
         ("validation_set", ".", r"\. holds no images: supported are \.bmp, "),
         ("scale", 2, r"data set .*/train_x4 is x4, this run is x2: set scale=4, or build"),
-        ("experiment", "quick", r"experiment/quick does not exist: there are quickstart, "),
+        ("experiment", "quick", r"experiment/quick does not exist: there are esrgan, "),
         ("name", "a=b", r"name=a=b is not KEY=VALUE: .* quotes"),
-        ("init_from", "none.pth", r"none.pth is not a file"),
+        ("init_from", "none.pth", r"init_from \(none.pth\) is not a file: train the stage before"),
         (
             "schedule.warmup_iterations",
             60,

@@ -15,6 +15,7 @@ from run_content import content, logged_iterations
 from esrgan.training import read_newest
 
 TRAIN = Path(__file__).parents[2] / "train.py"
+ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}  # as the runs that these are compared with
 
 
 def command(settings, **swept):
@@ -24,7 +25,12 @@ def command(settings, **swept):
 
 def sweep(folder, settings, **swept):
     return subprocess.run(
-        command(settings, **swept), cwd=folder, capture_output=True, text=True, check=False
+        command(settings, **swept),
+        cwd=folder,
+        env=ONE_THREAD,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -36,6 +42,7 @@ class Started:
         self.process = subprocess.Popen(
             command(settings, **swept),
             cwd=folder,
+            env=ONE_THREAD,
             stdout=self.output,
             stderr=subprocess.STDOUT,
             process_group=0,
