@@ -9,7 +9,7 @@ import torch
 from small_stage import Enlarge, NaNAt, batches, fit
 from torch import Tensor, nn
 
-from esrgan.losses import RelativisticAverageGAN, StandardGAN
+from esrgan.losses import RelativisticAverageGAN, StandardGAN, WeightedLoss
 from esrgan.training import Adversary, FiniteGuard, GANTraining
 
 LAMBDA, ETA = 5e-3, 1e-2
@@ -54,7 +54,7 @@ def adversary(critic: nn.Module, **changes) -> Adversary:
 def stage(generator: nn.Module, critic: nn.Module, opponent=(), **changes) -> GANTraining:
     arguments = {
         "generator": generator,
-        "losses": {"perceptual": Squares(), "pixel": Weighted(nn.L1Loss(), ETA)},
+        "losses": {"perceptual": Squares(), "pixel": WeightedLoss(loss=nn.L1Loss(), weight=ETA)},
         "adversary": adversary(critic, **dict(opponent)),
         "optimizer": partial(torch.optim.Adam, lr=0.1, fused=True),
         "schedule": partial(torch.optim.lr_scheduler.MultiStepLR, milestones=[2], gamma=0.1),
@@ -64,15 +64,6 @@ def stage(generator: nn.Module, critic: nn.Module, opponent=(), **changes) -> GA
         "seed": 0,
     }
     return GANTraining(**(arguments | changes))
-
-
-class Weighted(nn.Module):
-    def __init__(self, loss: nn.Module, weight: float) -> None:
-        super().__init__()
-        self.loss, self.weight = loss, weight
-
-    def forward(self, sr: Tensor, gt: Tensor) -> Tensor:
-        return self.weight * self.loss(sr, gt)
 
 
 @pytest.fixture
