@@ -124,13 +124,18 @@ def new_generator(cfg: DictConfig, *, with_weights: bool) -> "Generator":
     from esrgan.weights import load_into
 
     seed_everything(cfg.seed, verbose=False)
-    generator: Generator = instantiate(cfg.generator)
+    if cfg.init_from and with_weights and not Path(cfg.init_from).is_file():
+        raise ValueError(
+            f"init_from ({cfg.init_from}) is not a file: train the stage before this one, name "
+            "another file of weights, or give init_from=null to start from random ones"
+        )
+    generator: Generator = instantiate(cfg.generator).train()
+    if generator.scale != cfg.scale:
+        raise ValueError(
+            f"scale ({cfg.scale}) must be that of the generator: set scale={generator.scale} and "
+            "train on a data set of that scale"
+        )
     if cfg.init_from and with_weights:
-        if not Path(cfg.init_from).is_file():
-            raise ValueError(
-                f"init_from ({cfg.init_from}) is not a file: train the stage before this one, name "
-                "another file of weights, or give init_from=null to start from random ones"
-            )
         report = load_into(generator, cfg.init_from, allow_partial=cfg.init_partial)
         log.info("%s: %s", cfg.init_from, report)
     return generator

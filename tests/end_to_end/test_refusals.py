@@ -49,6 +49,7 @@ def files(folder):
         ("train_set", ".", r"\. is not a data set, it has no gt.lmdb/data.mdb: build one with"),
         ("validation_set", ".", r"\. holds no images: supported are \.bmp, "),
         ("scale", 2, r"data set .*/train_x4 is x4, this run is x2: set scale=4, or build"),
+        ("generator.scale", 2, r"scale \(4\) must be that of the generator: set scale=2 and"),
         ("experiment", "quick", r"experiment/quick does not exist: there are esrgan, "),
         ("name", "a=b", r"name=a=b is not KEY=VALUE: .* quotes"),
         ("init_from", "none.pth", r"init_from \(none.pth\) is not a file: train the stage before"),
