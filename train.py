@@ -14,7 +14,6 @@ from hydra.core.config_store import ConfigStore
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from esrgan import __version__
 from esrgan.command_line import STOPPED, list_experiments, report_errors
 from esrgan.hydra_errors import plain_errors
 from esrgan.settings import Settings, check_settings, check_targets
@@ -143,14 +142,13 @@ def new_generator(cfg: DictConfig, *, with_weights: bool) -> "Generator":
 
 def write_release(run: "RunFolder", generator: "Generator") -> None:
     """Write what the last checkpoint holds as a file for other programs; once."""
-    from esrgan.weights import save_release
+    from esrgan.weights import run_metadata, save_release
 
     path = run.path / f"{run.path.name}.pth"
     state = run.newest_checkpoint()
     if state is not None and not path.exists():
         generator.load_state_dict(state["ema"] or state["generator"])
-        about = {"run": run.path.name, "iterations": str(state["iteration"]), "esrgan": __version__}
-        save_release(path, generator, metadata=about)
+        save_release(path, generator, metadata=run_metadata(run.path, state))
     log.info("the trained generator is %s", path)
 
 

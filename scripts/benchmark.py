@@ -1,4 +1,4 @@
-"""Measures the speed of loading data and of training, and what bfloat16 costs in quality.
+"""Measures the speed of loading data, training and upscaling, and what bfloat16 costs in quality.
 
 Prints Markdown tables, whose ratios compare what was measured in turns, in one run, on one machine.
 """
@@ -12,20 +12,21 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.machine import describe_machine
-from bench.sizes import PAPER_STEP, QUICK, USUAL, Sizes
+from bench.sizes import PAPER_STEP, PAPER_UPSCALING, QUICK, USUAL, Sizes
 from bench.table import Table
 
 from esrgan.command_line import report_errors
 from esrgan.data.sample import write_sample_photographs
 
-SUBJECTS = ("data", "step", "gan", "bf16")
+SUBJECTS = ("data", "step", "gan", "bf16", "upscale")
 CONCERNS = {
     "images": ("data", "bf16"),
-    "held_out": ("bf16",),
-    "rounds": ("data", "step", "gan"),
+    "held_out": ("bf16", "upscale"),
+    "rounds": ("data", "step", "gan", "upscale"),
     "iterations": ("bf16",),
     "seeds": ("bf16",),
-    "full": ("step", "gan"),
+    "full": ("step", "gan", "upscale"),
+    "weights": ("upscale",),
 }
 
 
@@ -34,10 +35,16 @@ def parse_arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--only", nargs="+", choices=SUBJECTS, default=SUBJECTS, help="default: all, 10 minutes")
     add("--images", type=Path, metavar="FOLDER", help="to train on; default: sample photographs")
-    add("--held-out", type=Path, metavar="FOLDER", help="to score on; default: sample photographs")
-    add("--rounds", type=int, metavar="N", help=f"of data, step and gan; default: {USUAL.rounds}")
+    add(
+        "--held-out",
+        type=Path,
+        metavar="FOLDER",
+        help="to score on, and the first to upscale; default: sample photographs",
+    )
+    add("--rounds", type=int, metavar="N", help=f"of all but bf16; default: {USUAL.rounds}")
     add("--iterations", type=int, metavar="N", help=f"of bf16; default: {USUAL.iterations}")
     add("--seeds", type=int, metavar="N", help=f"runs of bf16; default: {USUAL.seeds}")
+    add("--weights", type=Path, metavar="FILE", help="the network to upscale with; default: random")
     add("--full", action="store_true", help="the paper's network too; on a GPU it always is")
     add("--quick", action="store_true", help="as little as shows that everything works")
     add("--output", type=Path, metavar="FILE.json", help="write the tables there too")
@@ -88,6 +95,8 @@ def measure(arguments: argparse.Namespace, sizes: Sizes, folder: Path) -> Iterat
         train, held_out = sample_photographs(folder)
         images = (arguments.images or train, arguments.held_out or held_out)
         yield quality_table(*images, folder / "quality", sizes)
+    if "upscale" in arguments.only:
+        yield from measure_upscaling(arguments, sizes, folder)
 
 
 def measure_steps(arguments: argparse.Namespace, sizes: Sizes) -> Iterator[Table]:
@@ -102,6 +111,25 @@ def measure_steps(arguments: argparse.Namespace, sizes: Sizes) -> Iterator[Table
             yield table(step, rounds=sizes.rounds)
             if full:
                 yield table(PAPER_STEP, rounds=sizes.rounds)
+
+
+def measure_upscaling(arguments: argparse.Namespace, sizes: Sizes, folder: Path) -> Iterator[Table]:
+    import torch
+    from bench.upscaling import upscaling_table
+
+    images = arguments.held_out or sample_photographs(folder)[1]
+    full = arguments.full or (torch.cuda.is_available() and not arguments.quick)
+    networks = (
+        [sizes.upscaling, PAPER_UPSCALING] if full and not arguments.weights else [sizes.upscaling]
+    )
+    for upscaling in networks:
+        yield upscaling_table(
+            upscaling,
+            images,
+            folder / f"upscaling_{upscaling.num_blocks}",
+            rounds=sizes.rounds,
+            weights=arguments.weights,
+        )
 
 
 def sample_photographs(folder: Path) -> tuple[Path, Path]:

@@ -14,12 +14,13 @@ import sys
 from pathlib import Path
 
 import torch
-from evaluate import Benchmark, load_networks, open_benchmark
 from interpolation.animation import GIF_ALPHAS, encode_gif, write_gif
 from interpolation.arguments import CROP_SIZE, STEPS, parse_arguments, weight_files
 from interpolation.between import network_output
 from interpolation.curve import as_markdown, as_panel, measure
 from interpolation.strip import STRIP_ALPHAS, strip_rows
+from scoring.benchmarks import Benchmark, open_benchmark
+from scoring.methods import choose_device, load_networks
 
 from esrgan.command_line import report_errors
 from esrgan.data import Image, list_images, read_image, write_png
@@ -42,7 +43,8 @@ def main() -> None:
 
 def interpolate_networks(arguments: argparse.Namespace) -> None:
     parents = [weights_of(word) for word in (arguments.a, arguments.b)]
-    a, b = load_networks(dict(zip("AB", parents, strict=True)), arguments.device).values()
+    device = choose_device(arguments.device)
+    a, b = load_networks(dict(zip("AB", parents, strict=True)), device).values()
     similarity = lineage_similarity(a, b)  # refuses networks of different architecture
     images = read_images(arguments)
     benchmark = open_benchmark(arguments.benchmark, a.scale, None) if arguments.curve else None

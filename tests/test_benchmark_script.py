@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from bench.loading import imread_patch, measure, mirrored_to
 from bench.sizes import QUICK
 from bench.table import Table
@@ -112,6 +113,22 @@ def test_a_plain_gan_step_has_the_gradients_of_the_projects_own(passes, adversar
             assert (ours.grad - theirs.grad).norm() <= 1e-5 * theirs.grad.norm() + 1e-12
 
 
+def test_the_plain_pass_is_what_the_upscaler_does_in_float32():
+    from bench.upscaling import centre, ours, plain, psnr, random_network
+
+    noise = np.random.default_rng(0).integers(0, 256, (60, 40, 3), dtype=np.uint8)
+    photograph = centre(noise, 50)
+    np.testing.assert_array_equal(photograph, noise[5:55])
+    network = random_network(QUICK.upscaling, photograph)
+    expected = plain(network, photograph)()
+    assert expected.shape == (200, 160, 3)
+    assert 30 < expected.std() < 80
+    sr = ours(network, photograph, dtype=torch.float32, tile=32)()
+    assert psnr(sr, expected) > 70  # a few values are rounded to the other side
+    assert psnr(expected, expected) == float("inf")
+    assert psnr(noise, noise ^ 1) == pytest.approx(10 * np.log10(255**2))
+
+
 def test_the_loading_table_is_printed_and_written_and_never_overwritten(tmp_path):
     output = tmp_path / "new" / "benchmark.json"
     done = run("--quick", "--only", "data", "--output", output)
@@ -144,13 +161,14 @@ def test_the_steps_and_bfloat16_run_to_their_end(tmp_path):
     from esrgan.training import choose_precision
 
     output = tmp_path / "benchmark.json"
-    done = run("--quick", "--only", "step", "gan", "bf16", "--output", output)
+    done = run("--quick", "--only", "step", "gan", "bf16", "upscale", "--output", output)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    step, gan, quality = json.loads(output.read_text())["tables"]
+    step, gan, quality, upscaling = json.loads(output.read_text())["tables"]
     in_bf16 = choose_precision(precision="auto", accelerator="auto") == "bf16-mixed"
     forms = 4 if in_bf16 else 3
     for table in (step, gan):
         assert [row["× as fast"] > 0 for row in table["rows"]] == [True] * forms
     assert [row["seed"] for row in quality["rows"]] == ["0", "mean"]
     assert abs(float(quality["rows"][-1]["bf16 less fp32"])) < 1
+    assert [float(row["PSNR, dB"]) > 40 for row in upscaling["rows"]] == [True] * (2 * in_bf16 + 3)

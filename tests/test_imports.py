@@ -15,6 +15,7 @@ PACKAGES = {
     "networks": set(),
     "sweeps": {"command_line", "hydra_errors"},
     "training": set(),
+    "upscaling": {"command_line", "data", "inference", "weights"},
     "weights": {"networks"},
 }
 HYDRA_AT = {"esrgan/hydra_errors.py", "esrgan/sweeps/launch.py"}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from esrgan.data.check import Problem, find_problems
 from esrgan.data.codecs import CODECS, Codec
+from esrgan.data.decoders import Pixels
 from esrgan.data.encode import Recipe
 from esrgan.data.folders import FolderPairs
 from esrgan.data.images import (
@@ -17,6 +18,8 @@ from esrgan.data.images import (
 )
 from esrgan.data.lmdb_pairs import LmdbPairs
 from esrgan.data.pairs import Image, ImagePairs, Pair
+from esrgan.data.picture_files import PICTURE_FORMATS, refuse_losses, write_picture
+from esrgan.data.pictures import Picture, read_picture
 from esrgan.data.prepare import Built, build_dataset
 from esrgan.data.sample import SamplePhotographs, write_sample_photographs
 from esrgan.data.sampler import GlobalBatches
@@ -45,6 +48,7 @@ else:
 
 __all__ = [
     "CODECS",
+    "PICTURE_FORMATS",
     "Batch",
     "Built",
     "Codec",
@@ -58,6 +62,8 @@ __all__ = [
     "Pair",
     "PatchDataModule",
     "PatchDataset",
+    "Picture",
+    "Pixels",
     "Problem",
     "Recipe",
     "Sample",
@@ -69,6 +75,9 @@ __all__ = [
     "image_size",
     "list_images",
     "read_image",
+    "read_picture",
+    "refuse_losses",
+    "write_picture",
     "write_png",
     "write_sample_photographs",
 ]

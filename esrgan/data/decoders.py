@@ -3,69 +3,27 @@
 Failures raise whatever the libraries raise: `images` gives them the name of the file.
 """
 
-from typing import IO
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.Image import Exif
+from PIL.Image import Image as PillowImage
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
+from esrgan.data.headers import check_plausible, orientation, upright_size
 from esrgan.data.pairs import Image
-
-MAX_PIXELS = 2**28
-"""Larger images are refused before they are decoded (for WebP and TIFF, Pillow's own limit applies
-as well: 2/3 of this)."""
-
-_PLAUSIBLE_PIXELS = 2**24
-_PLAUSIBLE_PIXELS_PER_BYTE = 4096  # deflate, the densest of the usual codings, ends at about 1000
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 
-_ORIENTATION_TAG = 274
 _BITS_PER_SAMPLE_TAG = 258
 _PHOTOMETRIC_TAG = 262
 _SAMPLE_FORMAT_TAG = 339
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
-
-
-def parse_header(stream: IO[bytes]) -> ImageFile:
-    """Opens an image without decoding it.
-
-    Raises:
-        ValueError: the file is of no supported format, or has too many pixels.
-    """
-    start = stream.read(12)
-    stream.seek(0)
-    image: ImageFile  # not from Pillow's `open`: it warns and fails by a process-wide pixel limit
-    if start.startswith(b"\x89PNG\r\n\x1a\n"):
-        image = PngImageFile(stream)
-    elif start.startswith(b"\xff\xd8\xff"):
-        image = JpegImageFile(stream)
-    elif start.startswith(b"RIFF") and start.endswith(b"WEBP"):
-        image = WebPImageFile(stream)
-    elif start.startswith((b"II*\0", b"MM\0*")):
-        image = TiffImageFile(stream)
-    elif start.startswith(b"BM"):
-        image = BmpImageFile(stream)
-    else:
-        raise ValueError("not a PNG, JPEG, WebP, BMP or TIFF image" if start else "empty file")
-    if image.width * image.height > MAX_PIXELS:
-        size = f"{image.width} x {image.height}"
-        raise ValueError(f"{size} pixels are more than the limit of {MAX_PIXELS:,}: cut it up")
-    return image
-
-
-def upright_size(header: ImageFile) -> tuple[int, int]:
-    """Height and width after the EXIF rotation."""
-    turned = _orientation(header) in (5, 6, 7, 8)
-    return (header.width, header.height) if turned else (header.height, header.width)
 
 
 def decode(data: bytes, header: ImageFile) -> Image:
@@ -74,37 +32,37 @@ def decode(data: bytes, header: ImageFile) -> Image:
     Raises:
         ValueError: the content is damaged, is transparent, or is not what the header says.
     """
-    _check_plausible(data, header)
-    height, width = upright_size(header)
-    pixels = _decode_opencv(data) if _suits_opencv(header) else _decode_pillow(header)
+    pixels = decode_pixels(data, header)
     _check_transparency(pixels, header)
-    image = _turn_upright(_to_rgb(_to_eight_bits(pixels)), _orientation(header))
-    if image.shape != (height, width, 3):
+    return np.ascontiguousarray(_to_rgb(_to_eight_bits(pixels)))
+
+
+def rgb_without_profile(image: PillowImage) -> PillowImage:
+    """RGB, or RGBA where something is transparent, by formulas that know no ICC profile."""
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def decode_pixels(
+    data: bytes,
+    header: ImageFile,
+    *,
+    to_rgb: Callable[[PillowImage], PillowImage] = rgb_without_profile,
+) -> Pixels:
+    """What the file stores, upright: (H, W), or (H, W, 3 or 4) with the channels in the order RGBA.
+
+    `to_rgb` is for what OpenCV does not decode, CMYK among it. The one transparent colour that a
+    PNG may name, in place of an alpha channel, may be ignored.
+
+    Raises:
+        ValueError: the content is damaged, or is not what the header says.
+    """
+    check_plausible(data, header)
+    height, width = upright_size(header)  # here, because Pillow's decoding can change it
+    pixels = _decode_opencv(data) if _suits_opencv(header) else _decode_pillow(header, to_rgb)
+    pixels = _turn_upright(pixels, orientation(header))
+    if pixels.shape[:2] != (height, width):
         raise ValueError(f"the header says {width} x {height} pixels, the content differs")
-    return image
-
-
-def _check_plausible(data: bytes, header: ImageFile) -> None:
-    """Finds the lies that would make the decoders reserve gigabytes, or leave pixels black."""
-    num_pixels = header.width * header.height
-    if num_pixels > max(_PLAUSIBLE_PIXELS, len(data) * _PLAUSIBLE_PIXELS_PER_BYTE):
-        raise ValueError(f"{len(data)} bytes cannot hold {header.width} x {header.height} pixels")
-    if isinstance(header, PngImageFile):
-        _check_png_chunks(data)
-    if isinstance(header, TiffImageFile):
-        extents = [tile.extents for tile in header.tile if tile.extents]
-        if max((right * bottom for _, _, right, bottom in extents), default=0) < num_pixels:
-            raise ValueError("the header describes only a part of the pixels")
-
-
-def _check_png_chunks(data: bytes) -> None:
-    position, kind = 8, b""
-    while kind != b"IEND":
-        length = int.from_bytes(data[position : position + 4], "big")
-        kind = data[position + 4 : position + 8]
-        position += 12 + length  # length, kind, content, checksum
-        if position > len(data):
-            raise ValueError("the file is cut short")
+    return pixels
 
 
 def _suits_opencv(header: ImageFile) -> bool:
@@ -140,11 +98,12 @@ def _decode_opencv(data: bytes) -> Pixels:
     return pixels  # type: ignore[return-value]  # the stubs know no dtypes
 
 
-def _decode_pillow(header: ImageFile) -> Pixels:
-    """Returns (H, W, 3 or 4)."""
+def _decode_pillow(
+    header: ImageFile, to_rgb: Callable[[PillowImage], PillowImage]
+) -> NDArray[np.uint8]:
     if header.mode not in _EIGHT_BIT_MODES:
         raise ValueError(f"pixels of Pillow's mode {header.mode} are not supported: save it as RGB")
-    return np.array(header.convert("RGBA" if header.has_transparency_data else "RGB"))
+    return np.array(to_rgb(header))
 
 
 def _check_transparency(pixels: Pixels, header: ImageFile) -> None:
@@ -169,22 +128,11 @@ def _to_rgb(pixels: NDArray[np.uint8]) -> Image:
     return pixels[..., :3]
 
 
-def _orientation(header: ImageFile) -> int:
-    if "exif" not in header.info:  # a TIFF has none there: both libraries turn it by themselves
-        return 1
-    exif = Exif()
-    try:
-        exif.load(header.info["exif"])
-        return int(exif.get(_ORIENTATION_TAG, 1))
-    except Exception:  # damaged EXIF is common, harmless to the pixels, and ignored by viewers
-        return 1
-
-
-def _turn_upright(image: Image, orientation: int) -> Image:
+def _turn_upright(pixels: Pixels, orientation: int) -> Pixels:
     if orientation in (5, 6, 7, 8):
-        image = image.swapaxes(0, 1)
+        pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
-        image = image[::-1]
+        pixels = pixels[::-1]
     if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    return np.ascontiguousarray(image)
+        pixels = pixels[:, ::-1]
+    return pixels

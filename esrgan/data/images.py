@@ -22,7 +22,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from esrgan.data.decoders import decode, parse_header, upright_size
+from esrgan.data.decoders import decode
+from esrgan.data.headers import parse_header, upright_size
 from esrgan.data.pairs import Image
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -47,7 +48,7 @@ def read_image(path: Path) -> Image:
     Raises:
         ImageError: the file cannot be read, or breaks a rule.
     """
-    with _failures_named(str(path)):
+    with failures_named(str(path)):
         data = path.read_bytes()
     return decode_image(data, str(path))
 
@@ -58,7 +59,7 @@ def decode_image(data: bytes, name: str) -> Image:
     Raises:
         ImageError: the content cannot be decoded, or breaks a rule.
     """
-    with _failures_named(name):
+    with failures_named(name):
         return decode(data, parse_header(BytesIO(data)))
 
 
@@ -68,7 +69,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         ImageError: the file cannot be read, or its header breaks a rule.
     """
-    with _failures_named(str(path)), path.open("rb") as stream:
+    with failures_named(str(path)), path.open("rb") as stream:
         return upright_size(parse_header(stream))
 
 
@@ -83,9 +84,17 @@ def write_png(path: Path, image: Image, *, overwrite: bool = False) -> None:
     if path.exists() and not overwrite:
         raise ValueError(f"{path} exists and is not overwritten: remove it or choose another name")
     encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+    write_whole(path, encoded.tobytes())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file, or replaces it, so that it is complete or as it was, after a power cut too."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(encoded.tobytes())
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -112,7 +121,8 @@ def list_images(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _failures_named(name: str) -> Iterator[None]:
+def failures_named(name: str) -> Iterator[None]:
+    """Makes of whatever is raised an `ImageError`."""
     try:
         yield
     except Exception as error:  # a decoder may raise anything on damaged content

@@ -18,3 +18,8 @@ def rgb_to_y(image: Image) -> NDArray[np.float64]:
     to bytes changes its third digit.
     """
     return np.asarray(cv2.transform(image.astype(np.float64), _RGB_TO_Y), dtype=np.float64)
+
+
+def rounded_y(image: Image) -> NDArray[np.float64]:
+    """The same in whole levels, as `rgb2ycbcr` gives it for uint8: NIQE and PIRM measure on it."""
+    return np.floor(rgb_to_y(image) + 0.5)

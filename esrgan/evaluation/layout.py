@@ -14,10 +14,11 @@ def benchmark_folders(text: str, *, scale: int) -> tuple[Path, Path | None]:
     """The folders of gt and of lq that a benchmark's name on a command line stands for.
 
     `A:B` are the two folders. A folder in which one of `GT_FOLDERS` and one of `LQ_FOLDERS` lie is
-    the benchmark as it is distributed. Any other folder holds gt, and lq (None) is to be made.
+    the benchmark as it is distributed. Where only the first does, or in any other folder, which
+    holds gt itself, lq (None) is to be made.
 
     Raises:
-        ValueError: there is no such folder, or only gt lies in it.
+        ValueError: there is no such folder, or its lq is of other scales.
     """
     folder = Path(text)
     if not folder.exists() and ":" in text:
@@ -31,8 +32,11 @@ def benchmark_folders(text: str, *, scale: int) -> tuple[Path, Path | None]:
     for name in names:
         if (folder / name).is_dir():
             return found[0], folder / name
+    others = [*folder.glob("LRbicx*"), *folder.glob("LR_bicubic/X*")]
+    if not others:
+        return found[0], None
     raise ValueError(
-        f"{folder} has {found[0].name}, but neither {' nor '.join(names)}: give both folders as "
+        f"{folder} has {others[0].name}, but neither {' nor '.join(names)}: give both folders as "
         f"GT:LQ, or {found[0]} alone to have the low-resolution images made"
     )
 
@@ -75,7 +79,8 @@ def find_methods(words: Iterable[str]) -> dict[str, Path | None]:
     `bicubic` has none. A run's folder stands for its newest release or checkpoint.
 
     Raises:
-        ValueError: there is no such file or folder, or two would have the same name.
+        ValueError: there is no such file or folder, two would have the same name, or one that
+            names an image.
     """
     found: dict[str, Path | None] = {}
     for word in words:
@@ -83,6 +88,8 @@ def find_methods(words: Iterable[str]) -> dict[str, Path | None]:
         if not path.exists() and word != "bicubic":
             raise ValueError(f"{word} must be `bicubic`, a file of weights or a folder: it is none")
         name = path.stem if path.is_file() else path.resolve().name
+        if name in ("GT", "LQ"):
+            raise ValueError(f"{word} would be called {name}, which names an image: rename it")
         if name in found:
             raise ValueError(f"two methods would be called {name} ({word} is one): rename one")
         found[name] = None if word == "bicubic" else _newest_weights(path) or path

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from esrgan.inference.pixels import to_pixels, to_tensor
+
 Image = NDArray[np.uint8]
 """An RGB image, uint8, (H, W, 3)."""
 
@@ -26,21 +28,14 @@ def upscale(network: nn.Module, lq: Image) -> Image:
     if lq.dtype != np.uint8 or lq.ndim != 3 or lq.shape[2] != 3:
         raise ValueError(f"lq is {lq.dtype} {lq.shape}: expected an RGB image, uint8 (H, W, 3)")
     height, width = lq.shape[:2]
-    multiple = int(getattr(network, "unshuffle", 1))
-    # np.pad, not torch's reflection: it also mirrors images smaller than the padding.
-    padded = np.pad(lq, ((0, -height % multiple), (0, -width % multiple), (0, 0)), mode="reflect")
     weights = next(network.parameters())
-    device = weights.device
-    with _evaluating(network), torch.no_grad(), _full_precision(device):
-        # The bytes are (H, W, C) already: permuted, they are a channels_last tensor without a copy.
-        pixels = torch.from_numpy(padded).to(device).permute(2, 0, 1).unsqueeze(0)
-        sr = network(pixels.to(weights.dtype) / 255)[0]
+    with _evaluating(network), computing_exactly(weights.device):
+        padded = to_tensor(lq, multiple=int(getattr(network, "unshuffle", 1)), like=weights)
+        sr = network(padded)[0]
     if not torch.isfinite(sr).all():
         raise ValueError("the network's output is not finite: its weights have diverged")
-    scale = sr.shape[1] // padded.shape[0]
-    sr = sr[:, : height * scale, : width * scale]
-    pixels = sr.clamp_(0, 1).mul_(255).round_().to(torch.uint8)
-    return np.asarray(pixels.permute(1, 2, 0).contiguous().cpu(), dtype=np.uint8)
+    scale = sr.shape[1] // padded.shape[2]
+    return np.asarray(to_pixels(sr[:, : height * scale, : width * scale], lq.dtype), np.uint8)
 
 
 @contextmanager
@@ -56,13 +51,16 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _full_precision(device: torch.device) -> Iterator[None]:
-    """No autocast and no TF32; no cuDNN search either, which every new image size would repeat."""
+def computing_exactly(device: torch.device) -> Iterator[None]:
+    """No gradients, no autocast and no TF32: what the types of the tensors say.
+
+    No cuDNN search either, which every new image size would repeat.
+    """
     cudnn: Any = torch.backends.cudnn  # a module that swaps its class: its attributes have no types
     precision, benchmark = cudnn.conv.fp32_precision, cudnn.benchmark
     cudnn.conv.fp32_precision, cudnn.benchmark = "ieee", False
     try:
-        with torch.autocast(device.type, enabled=False):
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
             yield
     finally:
         cudnn.conv.fp32_precision, cudnn.benchmark = precision, benchmark

@@ -1,5 +1,6 @@
 from esrgan.networks.blocks import Architecture, Initialise
 from esrgan.networks.init import SMALL_KAIMING, scaled_kaiming
+from esrgan.networks.msrresnet import MSRResNet
 from esrgan.networks.rrdb import RRDBNet, scaled_kaiming_in_dense_blocks
 from esrgan.networks.srgan import SRGANDiscriminator, SRGANGenerator
 from esrgan.networks.srresnet import SRResNet
@@ -10,6 +11,7 @@ __all__ = [
     "SMALL_KAIMING",
     "Architecture",
     "Initialise",
+    "MSRResNet",
     "RRDBNet",
     "SRGANDiscriminator",
     "SRGANGenerator",

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from esrgan.networks import RRDBNet, SRGANGenerator, SRResNet
+from esrgan.networks import MSRResNet, RRDBNet, SRGANGenerator, SRResNet
+from esrgan.weights.discriminators import is_discriminator
 
-Generator = RRDBNet | SRResNet | SRGANGenerator
+Generator = RRDBNet | SRResNet | MSRResNet | SRGANGenerator
 
 
 def build_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Generator:
@@ -31,10 +32,16 @@ def build_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Gener
             return _build_srgan(state)
         if "body.0.conv1.weight" in state and "conv_body.weight" in state:
             return _build_srresnet(state, declared)
+        if "body.0.conv1.weight" in state and "upconv1.weight" in state:
+            return _build_msrresnet(state)
+    if is_discriminator(state):
+        raise ValueError(
+            f"it holds a discriminator ({', '.join(list(state)[:3])}, …), and a generator is needed"
+        )
     raise ValueError(
         f"it holds neither RRDBNet (body.0.rdb1.conv1.weight) nor SRResNet (body.0.conv1.weight "
-        f"and conv_body.weight) nor SRGANGenerator (prelu_first.weight), but "
-        f"{', '.join(list(state)[:5])}, …"
+        f"and conv_body.weight) nor MSRResNet (body.0.conv1.weight and upconv1.weight) nor "
+        f"SRGANGenerator (prelu_first.weight), but {', '.join(list(state)[:5])}, …"
     )
 
 
@@ -70,6 +77,16 @@ def _build_srresnet(state: Mapping[str, Tensor], declared: Mapping[str, Any]) ->
     )
 
 
+def _build_msrresnet(state: Mapping[str, Tensor]) -> MSRResNet:
+    num_features, _ = _conv_shape(state, "conv_first.weight")
+    return MSRResNet(
+        scale=_pixel_shuffle_scale(state, num_features, name="upconv"),
+        num_features=num_features,
+        num_blocks=_count(state, r"body\.(\d+)\.conv1\.weight"),
+        initialise=_leave_empty,
+    )
+
+
 def _build_srgan(state: Mapping[str, Tensor]) -> SRGANGenerator:
     num_features, _ = _conv_shape(state, "conv_first.weight")
     return SRGANGenerator(
@@ -79,10 +96,12 @@ def _build_srgan(state: Mapping[str, Tensor]) -> SRGANGenerator:
     )
 
 
-def _pixel_shuffle_scale(state: Mapping[str, Tensor], num_features: int) -> int:
-    num_steps = _count(state, r"conv_up(\d+)\.weight")
+def _pixel_shuffle_scale(
+    state: Mapping[str, Tensor], num_features: int, *, name: str = "conv_up"
+) -> int:
+    num_steps = _count(state, rf"{name}(\d+)\.weight")
     is_one_step_of_3 = (
-        num_steps == 1 and _conv_shape(state, "conv_up1.weight")[0] == 9 * num_features
+        num_steps == 1 and _conv_shape(state, f"{name}1.weight")[0] == 9 * num_features
     )
     return 3 if is_one_step_of_3 else 2**num_steps
 

@@ -10,13 +10,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from esrgan.weights.keys import strip_prefixes, to_released_keys
+from esrgan.weights.keys import to_released_keys
+from esrgan.weights.parts import CONTAINERS, GENERATOR, Part
 
 StateDict = dict[str, Tensor]
-
-WRAPPERS = ("params_ema", "params", "ema", "generator", "state_dict")
-"""Where programs put the weights of a generator, the preferred first: BasicSR and Real-ESRGAN,
-the checkpoints of a training run of ours, Lightning and MMagic. Many files have no wrapper."""
 
 
 class WeightsError(ValueError):
@@ -31,47 +28,75 @@ class WeightsFile(NamedTuple):
     """What the file says of its network; empty where it says nothing."""
 
 
+class FileContent(NamedTuple):
+    """A file as it is, read but not understood."""
+
+    content: Mapping[Any, Any]
+    architecture: Any
+    metadata: Any
+
+
 def load_state_dict_file(path: Path | str) -> StateDict:
     """Read the weights of a generator from .pth, .pt, .ckpt or .safetensors.
 
-    Wrappers and prefixes of other programs are taken off, RRDB's three sets of layer names become
-    one, half precision becomes float32. An average of the weights (EMA) is preferred.
+    Wrappers and prefixes of other programs are taken off, the sets of layer names that the authors
+    have used become one, half precision becomes float32. An average of the weights (EMA) is
+    preferred.
 
     Raises:
         WeightsError: the file cannot be read, holds anything but weights, or a weight that is not
             finite.
     """
-    return read_weights_file(path).state
+    return read_weights_file(path, GENERATOR).state
 
 
-def read_weights_file(path: Path | str) -> WeightsFile:
-    """As `load_state_dict_file`, with what the file says of its network."""
+def read_weights_file(path: Path | str, part: Part) -> WeightsFile:
+    """As `load_state_dict_file`, for any part of a file, with what it says of its network.
+
+    Raises:
+        WeightsError: also if the part has to be marked and is not.
+    """
     path = Path(path)
+    content, architecture, _ = read_content(path)
+    if not isinstance(architecture, Mapping):
+        raise WeightsError(f"{path}: its architecture entry must be a mapping")
+    inner, has_wrapper = part.find(content)
+    state, has_prefix = part.strip(_check_tensors(path, inner, part))
+    if part.marked and not (has_wrapper or has_prefix):
+        raise WeightsError(
+            f"{path} holds no {part.name}: neither under {', '.join(part.wrappers)} nor in names "
+            f"that begin with {', '.join(part.prefixes)}"
+        )
+    return WeightsFile(_to_float32(path, to_released_keys(state)), architecture)
+
+
+def read_content(path: Path) -> FileContent:
+    """Read a file of any kind that is known here, without running what is in it.
+
+    Raises:
+        WeightsError: it cannot be read, or is something else.
+    """
     if not path.is_file():
         raise WeightsError(f"{path} is not a file")
     if path.suffix == ".safetensors":
-        content, architecture = _read_safetensors(path)
-    elif path.suffix in (".pth", ".pt", ".ckpt"):
-        content, architecture = _read_torch(path)
-    else:
-        raise WeightsError(f"{path} must end in .pth, .pt, .ckpt or .safetensors")
-    if not isinstance(architecture, Mapping):
-        raise WeightsError(f"{path}: its architecture entry must be a mapping")
-    state = to_released_keys(strip_prefixes(_check_tensors(path, content)))
-    return WeightsFile(_to_float32(path, state), architecture)
+        return _read_safetensors(path)
+    if path.suffix in (".pth", ".pt", ".ckpt"):
+        return _read_torch(path)
+    raise WeightsError(f"{path} must end in .pth, .pt, .ckpt or .safetensors")
 
 
-def _read_safetensors(path: Path) -> tuple[Any, Any]:
+def _read_safetensors(path: Path) -> FileContent:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             content = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no dict)
-        return content, json.loads(metadata.get("architecture", "{}"))
+        architecture = json.loads(metadata.pop("architecture", "{}"))
     except Exception as error:  # the library's own class, or json's, or the system's
         raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error
+    return FileContent(content, architecture, metadata)
 
 
-def _read_torch(path: Path) -> tuple[Any, Any]:
+def _read_torch(path: Path) -> FileContent:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise nearly anything
@@ -84,16 +109,18 @@ def _read_torch(path: Path) -> tuple[Any, Any]:
         ) from error
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds a {type(content).__name__} where weights by name belong")
-    wrapped = (content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping))
-    return next(wrapped, content), content.get("architecture", {})
+    # Bare state dicts of ours carry them as attributes: see release.py.
+    about = {**getattr(content, "__dict__", {}), **content}
+    return FileContent(content, about.get("architecture", {}), about.get("metadata", {}))
 
 
-def _check_tensors(path: Path, content: Mapping[Any, Any]) -> StateDict:
+def _check_tensors(path: Path, content: Mapping[Any, Any], part: Part) -> StateDict:
     strange = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
     if strange or not content:
         raise WeightsError(
-            f"{path} holds no weights by name, bare or under one of {', '.join(WRAPPERS)}; "
-            f"it has {', '.join(strange[:5]) or 'nothing'}"
+            f"{path} holds no {part.name}: no weights by name, bare or under one of "
+            f"{', '.join((*part.wrappers, *CONTAINERS))}; it has "
+            f"{', '.join(strange[:5]) or 'nothing'}"
         )
     return {str(key): value for key, value in content.items()}
 

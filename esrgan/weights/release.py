@@ -2,15 +2,20 @@
 
 import io
 import json
-import os
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 
 from esrgan.weights.architecture import Generator
+from esrgan.weights.dialects import Dialect, released
 from esrgan.weights.files import StateDict, WeightsError
+from esrgan.weights.writing import check_target, write_file
+
+SUFFIXES = (".pth", ".safetensors")
 
 
 def save_release(
@@ -18,71 +23,67 @@ def save_release(
     network: Generator,
     *,
     metadata: Mapping[str, str],
+    dialect: Dialect = released,
+    dtype: torch.dtype = torch.float32,
     overwrite: bool = False,
 ) -> None:
-    """Write the weights of a generator as .pth or .safetensors, in float32.
+    """Write the weights of a generator as .pth or .safetensors.
 
     Real-ESRGAN, BasicSR and spandrel open both: `.pth` has the weights under `params_ema` and
-    `params` (stored once), as BasicSR's default is the second and Real-ESRGAN's the first.
-    `metadata` and the architecture go along. The file is complete or does not exist.
+    `params` (stored once), as BasicSR's default is the second and Real-ESRGAN's the first. Under
+    older names they are bare, because the programs that know those look for nothing else.
+    `metadata`, the scale and the architecture go along. The file is complete or does not exist.
+
+    Args:
+        path: what it ends in says which kind of file it is.
+        network: its weights may be on any device, in any precision.
+        metadata: text; what has a structure, as JSON.
+        dialect: the names of the layers, one of `dialects.py`.
+        dtype: float32, or float16 for half the size.
+        overwrite: whether a file that exists may be replaced.
 
     Raises:
         WeightsError: the file exists and `overwrite` is not set, its folder or its suffix is
             wrong, or a weight is not finite.
+        ValueError: the network has no names in this dialect.
     """
     path = Path(path)
-    _check_target(path, overwrite=overwrite)
-    state = _portable(network)
+    check_target(path, suffixes=SUFFIXES, overwrite=overwrite)
+    state = dialect(_portable(network, dtype))
+    about = {"scale": str(network.scale), **metadata}
     if path.suffix == ".safetensors":
-        _write(path, _safetensors_bytes(state, network, metadata))
+        header = {**about, "architecture": json.dumps(network.architecture)}
+        write_file(path, safetensors.torch.save(state, header))
     else:
-        _write(path, _torch_bytes(state, network, metadata))
+        beside = {"architecture": network.architecture, "metadata": about}
+        content = _wrapped(state, beside) if dialect is released else _bare(state, beside)
+        write_file(path, _torch_bytes(content))
 
 
-def _check_target(path: Path, *, overwrite: bool) -> None:
-    if path.suffix not in (".pth", ".safetensors"):
-        raise WeightsError(f"{path} must end in .pth or .safetensors")
-    if not path.parent.is_dir():
-        raise WeightsError(f"{path} cannot be written: the folder {path.parent} does not exist")
-    if path.exists() and not overwrite:
-        raise WeightsError(f"{path} exists: choose another name or ask to overwrite it")
-
-
-def _portable(network: Generator) -> StateDict:
-    """Contiguous float32 on the CPU: training keeps weights in other layouts."""
+def _portable(network: Generator, dtype: torch.dtype) -> StateDict:
+    """Contiguous on the CPU: training keeps weights in other layouts."""
     state = {}
     for key, tensor in network.state_dict().items():
-        if not tensor.isfinite().all():
-            raise WeightsError(f"the network is not worth a file: {key} has values not finite")
-        dtype = torch.float32 if tensor.is_floating_point() else tensor.dtype
-        state[key] = tensor.detach().to("cpu", dtype).contiguous()
+        kept = tensor.to("cpu", dtype if tensor.is_floating_point() else tensor.dtype)
+        if not kept.isfinite().all():
+            why = f" in {dtype}" if tensor.isfinite().all() else ""
+            raise WeightsError(f"the network is not worth a file: {key} has values not finite{why}")
+        state[key] = kept.detach().contiguous()
     return state
 
 
-def _safetensors_bytes(state: StateDict, network: Generator, metadata: Mapping[str, str]) -> bytes:
-    header = {**metadata, "architecture": json.dumps(network.architecture)}
-    return safetensors.torch.save(state, header)
+def _wrapped(state: StateDict, beside: Mapping[str, Any]) -> dict[str, Any]:
+    return {"params_ema": state, "params": state, **beside}
 
 
-def _torch_bytes(state: StateDict, network: Generator, metadata: Mapping[str, str]) -> bytes:
+def _bare(state: StateDict, beside: Mapping[str, Any]) -> dict[str, Any]:
+    """The rest is in attributes of the dictionary, as torch's own `_metadata` is."""
+    content = OrderedDict(state)
+    vars(content).update(beside)
+    return content
+
+
+def _torch_bytes(content: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    content = {
-        "params_ema": state,
-        "params": state,
-        "architecture": network.architecture,
-        "metadata": dict(metadata),
-    }
     torch.save(content, buffer)
     return buffer.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -20,6 +20,19 @@ class Step(NamedTuple):
         )
 
 
+class Upscaling(NamedTuple):
+    """An RRDB network, ×4, and the part of a photograph that it enlarges."""
+
+    num_features: int
+    num_blocks: int
+    growth_channels: int
+    side: int  # of a square of the photograph, in pixels
+    tile: int
+
+    def __str__(self) -> str:
+        return f"RRDB {self.num_features}/{self.num_blocks}/{self.growth_channels} ×4"
+
+
 class Sizes(NamedTuple):
     """What the numbers of a benchmark rest on."""
 
@@ -28,6 +41,7 @@ class Sizes(NamedTuple):
     photograph: tuple[int, int]  # height and width, at least
     step: Step
     gan: Step
+    upscaling: Upscaling
     iterations: int
     seeds: int
 
@@ -45,6 +59,7 @@ USUAL = Sizes(
     photograph=(1356, 2040),  # the usual size in DIV2K
     step=Step(64, 4, 32, batch_size=8, patch_size=128, iterations=3),
     gan=Step(64, 4, 32, batch_size=8, patch_size=128, iterations=1),
+    upscaling=Upscaling(64, 6, 32, side=256, tile=128),
     iterations=1_000,
     seeds=3,
 )
@@ -54,7 +69,9 @@ QUICK = Sizes(
     photograph=(480, 600),
     step=Step(8, 1, 4, batch_size=2, patch_size=32, iterations=1),
     gan=Step(8, 1, 4, batch_size=2, patch_size=32, iterations=1),
+    upscaling=Upscaling(8, 1, 4, side=48, tile=32),
     iterations=100,
     seeds=1,
 )
 PAPER_STEP = Step(64, 23, 32, batch_size=16, patch_size=128, iterations=1)
+PAPER_UPSCALING = Upscaling(64, 23, 32, side=256, tile=128)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from evaluate import Benchmark, common_scale, load_networks, open_benchmarks
+from scoring.benchmarks import Benchmark, open_benchmarks
+from scoring.methods import choose_device, common_scale, load_networks
 
 from esrgan.data import Image
 from esrgan.evaluation import find_methods
@@ -70,7 +71,7 @@ def open_subject(
         for run, path in zip(runs, found, strict=True)
         if path is not None and path.is_file()
     }
-    networks = load_networks(weights, device)
+    networks = load_networks(weights, choose_device(device))
     scale = common_scale(networks, None)
     if benchmarks is None:
         sets = dict.fromkeys(run.settings.get("validation_set") for run in runs)

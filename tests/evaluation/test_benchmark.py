@@ -56,9 +56,27 @@ def test_the_mean_is_that_of_the_images_values_for_each_method():
     assert result.means() == {"x": {"PSNR": 35.0}, "y": {"PSNR": math.inf}}
 
 
+def test_a_metric_without_reference_judges_the_results_and_the_ground_truth():
+    level = lambda image: float(image.mean())  # noqa: E731
+    comparisons = compare({"plain": enlarge}, TwoPairs(), {"it": difference}, {"level": level})
+    first, second = (comparison.scores for comparison in comparisons)
+    assert [(s.method, dict(s.values)) for s in first] == [
+        ("plain", {"it": 10, "level": 0}),
+        ("GT", {"level": 10}),
+    ]
+    assert [s.values["level"] for s in second] == [1, 11]
+
+
+def test_what_a_method_lacks_on_an_image_has_no_mean():
+    scores = (Score("a", "GT", {"NIQE": 3, "PI": 2}), Score("b", "GT", {"NIQE": 5}))
+    assert BenchmarkResult("Set2", {}, scores).means() == {"GT": {"NIQE": 4}}
+
+
 def test_an_error_names_the_method_and_the_image():
     def refuse(sr, gt):
         raise ValueError("too small")
 
     with pytest.raises(ValueError, match="plain on a: too small"):
         list(compare({"plain": enlarge}, TwoPairs(), {"it": refuse}))
+    with pytest.raises(ValueError, match="GT on a: too small"):
+        list(compare({}, TwoPairs(), {}, {"it": lambda image: refuse(image, image)}))

@@ -25,6 +25,18 @@ def test_two_folders_can_be_given_and_a_single_one_is_ground_truth(tmp_path):
     assert benchmark_name(tmp_path / "a") == "a"
 
 
+def test_a_benchmark_without_low_resolution_images_has_them_made(tmp_path):
+    (tmp_path / "HR").mkdir()
+    assert benchmark_folders(str(tmp_path), scale=4) == (tmp_path / "HR", None)
+
+
+@pytest.mark.parametrize("name", ["GT", "LQ"])
+def test_no_method_may_have_the_name_of_an_image(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(ValueError, match=f"would be called {name}, which names an image"):
+        find_methods([str(tmp_path / name)])
+
+
 def test_a_benchmark_of_another_scale_or_that_is_not_there_is_refused(tmp_path):
     (tmp_path / "HR").mkdir()
     (tmp_path / "LRbicx4").mkdir()

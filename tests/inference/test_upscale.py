@@ -97,9 +97,14 @@ def test_it_computes_in_float32_without_gradient_in_an_autocast_region(lq):
 
 
 def test_the_settings_of_cudnn_are_restored(lq):
-    before = torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark
-    upscale(Shift(), lq)
-    assert (torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark) == before
+    def settings():
+        return torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark
+
+    before, inside, network = settings(), [], Shift()
+    network.register_forward_hook(lambda *_: inside.append(settings()))
+    upscale(network, lq)
+    assert inside == [("ieee", False)]
+    assert settings() == before
 
 
 def test_what_is_no_rgb_image_is_refused(lq):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import reporting.figure
 import torch
-from evaluate import open_benchmark
 from reporting.figure import Layout, draw_figure, header_lines
 from reporting.subject import Selection, Subject
+from scoring.benchmarks import open_benchmark
 
 from esrgan.data import write_png
 from esrgan.evaluation import comparison_sheet, psnr_y, ssim_y

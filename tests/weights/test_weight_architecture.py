@@ -1,5 +1,6 @@
 import pytest
 import torch
+from weight_samples import lively
 
 from esrgan.networks import RRDBNet, SRGANGenerator, SRResNet
 from esrgan.weights import WeightsError, load_generator, save_release
@@ -35,7 +36,7 @@ SRGAN_FORMS = [
     + [(SRGANGenerator, form) for form in SRGAN_FORMS],
 )
 def test_shapes_tell_the_architecture(save, assert_same_output, network_class, arguments):
-    network = network_class(**arguments).eval()
+    network = lively(network_class(**arguments))
     loaded = load_generator(save(network.state_dict()))
     assert loaded.architecture == network.architecture
     assert_same_output(loaded, network)
@@ -44,9 +45,9 @@ def test_shapes_tell_the_architecture(save, assert_same_output, network_class, a
 @pytest.mark.parametrize(
     "network",
     [
-        RRDBNet(num_features=4, num_blocks=1, growth_channels=2, residual_scaling=1.0),
-        RRDBNet(num_features=4, num_blocks=1, growth_channels=2, scale=3),
-        SRResNet(num_features=4, num_blocks=1, residual_scaling=0.2),
+        lively(RRDBNet(num_features=4, num_blocks=1, growth_channels=2, residual_scaling=1.0)),
+        lively(RRDBNet(num_features=4, num_blocks=1, growth_channels=2, scale=3)),
+        lively(SRResNet(num_features=4, num_blocks=1, residual_scaling=0.2)),
     ],
 )
 def test_the_file_tells_what_shapes_cannot(save, assert_same_output, network):

@@ -5,7 +5,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from esrgan.weights import WeightsError, load_state_dict_file
+from esrgan.weights import (
+    WeightsError,
+    load_discriminator,
+    load_generator,
+    load_state_dict_file,
+    read_metadata,
+)
 
 
 class Malicious:
@@ -23,7 +29,11 @@ def assert_same(state, expected):
     assert all(torch.equal(state[key], expected[key]) for key in expected)
 
 
-@pytest.mark.parametrize("wrapper", ["params_ema", "params", "ema", "generator", "state_dict"])
+WRAPPERS = ["params_ema", "params-ema", "params", "ema", "generator"]
+CONTAINERS = ["state_dict", "model_state_dict", "model", "net"]
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS + CONTAINERS)
 def test_wrappers_are_taken_off(rrdb, save, wrapper):
     path = save({"epoch": 3, wrapper: rrdb.state_dict()})
     assert_same(load_state_dict_file(path), rrdb.state_dict())
@@ -45,7 +55,9 @@ def test_a_checkpoint_without_average_gives_the_generator(rrdb, save):
     assert_same(load_state_dict_file(path), rrdb.state_dict())
 
 
-@pytest.mark.parametrize("prefix", ["module.", "generator.", "generator_ema.", "module.net_g."])
+@pytest.mark.parametrize(
+    "prefix", ["module.", "generator.", "generator_ema.", "module.net_g.", "netG.", "ema."]
+)
 def test_prefixes_are_taken_off_and_other_networks_left_out(rrdb, save, prefix):
     state = {"discriminator.conv.weight": torch.zeros(3)} if "generator" in prefix else {}
     state |= {f"{prefix}{key}": tensor for key, tensor in rrdb.state_dict().items()}
@@ -53,11 +65,15 @@ def test_prefixes_are_taken_off_and_other_networks_left_out(rrdb, save, prefix):
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_other_precisions_become_float32(rrdb, save, dtype):
+def test_other_precisions_become_float32(rrdb, save, tmp_path, dtype):
     state = {key: tensor.to(dtype) for key, tensor in rrdb.state_dict().items()}
+    expected = {key: tensor.float() for key, tensor in state.items()}
     loaded = load_state_dict_file(save(state))
     assert {tensor.dtype for tensor in loaded.values()} == {torch.float32}
-    assert_same(loaded, {key: tensor.float() for key, tensor in state.items()})
+    assert_same(loaded, expected)
+    save_file(state, tmp_path / "a.safetensors")
+    loaded = load_state_dict_file(tmp_path / "a.safetensors")
+    assert all(torch.equal(loaded[key], expected[key]) for key in expected)
 
 
 def test_safetensors_are_read(rrdb, tmp_path):
@@ -86,8 +102,9 @@ def test_code_in_a_file_is_not_run(tmp_path, suffix, zipped):
     path, canary = tmp_path / f"bad{suffix}", tmp_path / "canary"
     content = {"params": {"conv_first.weight": torch.zeros(3)}, "extra": Malicious(canary)}
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(WeightsError, match=r"bad.* asks for posix\.mkdir"):
-        load_state_dict_file(path)
+    for read in (load_state_dict_file, load_generator, load_discriminator, read_metadata):
+        with pytest.raises(WeightsError, match=r"bad.* asks for posix\.mkdir"):
+            read(path)
     assert not canary.exists()
     torch.load(path, weights_only=False)  # the file is what it seems: this falls for it
     assert canary.exists()

@@ -1,0 +1,186 @@
+"""Images of any size through a network, in tiles that there is memory for."""
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from esrgan.inference.demand import measure_demand
+from esrgan.inference.memory import is_out_of_memory, memory_for_a_tile
+from esrgan.inference.pixels import Pixels, at_least_float32, to_pixels, to_tensor
+from esrgan.inference.upscale import computing_exactly
+from esrgan.inference.windows import Window, side_for
+from esrgan.weights import Generator
+
+SMALLEST_TILE = 32
+"""Half of it saves no memory: its overlap is what remains."""
+
+INT32_MAX = 2**31 - 1
+"""Numbers in a tensor, at most: some of torch's functions on GPUs (interpolate) count so far."""
+
+TURNS = [(mirrored, quarters) for mirrored in (False, True) for quarters in range(4)]
+
+
+class Upscaler:
+    """Makes images larger by a network.
+
+    Tiles overlap by so much that the result is that of the whole image: see `Demand.overlap`. At
+    the borders of the image they end where it ends, and are padded as it is.
+
+    Args:
+        network: on the device to compute on. A copy is used: it may be changed afterwards.
+        dtype: of weights and activations; see `fastest_dtype`.
+        tile: side of the square tiles, in pixels of the input, without their overlap. None: as
+            large as the memory that is free allows.
+        self_ensemble: take the mean over the eight flips and rotations of the input (Lim et al.,
+            "Enhanced deep residual networks for single image super-resolution", CVPR Workshops
+            2017, section 3.4). Takes eight times as long.
+
+    Attributes:
+        scale: Size of the output, that of the input being 1.
+
+    Raises:
+        ValueError: `tile` is less than 1, or `dtype` is no floating-point type.
+    """
+
+    def __init__(
+        self,
+        network: Generator,
+        *,
+        dtype: torch.dtype = torch.float32,
+        tile: int | None = None,
+        self_ensemble: bool = False,
+    ) -> None:
+        if tile is not None and tile < 1:
+            raise ValueError(f"tile ({tile}) must be at least 1 pixel")
+        if not dtype.is_floating_point:
+            raise ValueError(f"dtype ({dtype}) must be a floating-point type, as torch.float32 is")
+        self.scale = network.scale
+        self._multiple = int(getattr(network, "unshuffle", 1))
+        self._network = copy.deepcopy(network).eval()
+        self._network.to(dtype).to(memory_format=torch.channels_last)
+        self._weights = next(self._network.parameters())
+        self._demand = measure_demand(self._network)
+        self._tile = tile
+        self._self_ensemble = self_ensemble
+
+    def __call__(self, pixels: Pixels, *, progress: Callable[[int], None] | None = None) -> Pixels:
+        """Upscale an RGB image.
+
+        Where memory runs out, tiles of half the side continue.
+
+        Args:
+            pixels: uint8 or uint16, (H, W, 3).
+            progress: called after each tile with the number of pixels of the input that are
+                finished with it, as `tqdm.update` takes it: all calls together have H * W.
+
+        Returns:
+            (H * scale, W * scale, 3), of the type of `pixels`.
+
+        Raises:
+            ValueError: it is no such image, the network's output is not finite, or memory is too
+                short for the result or for the smallest tiles.
+        """
+        _require_rgb(pixels)
+        height, width = pixels.shape[:2]
+        result = self._empty_result(pixels)
+        image = Window(0, height, 0, width)
+        side = self._first_side(image)
+        remaining = [image]
+        while remaining:
+            window = remaining.pop()
+            longer = max(window.height, window.width)
+            if longer > side:
+                remaining += reversed(window.split(side, multiple=self._multiple))
+                continue
+            sr = self._unless_out_of_memory(pixels, window)
+            if sr is None:
+                side = self._half(longer)
+                remaining.append(window)
+                continue
+            result[window.scaled(self.scale).slices] = sr
+            if progress is not None:
+                progress(window.height * window.width)
+        return result
+
+    def _empty_result(self, pixels: Pixels) -> Pixels:
+        height, width = (length * self.scale for length in pixels.shape[:2])
+        try:
+            return np.empty((height, width, 3), pixels.dtype)
+        except MemoryError as error:
+            raise ValueError(f"out of memory for the result, {width} × {height}: {error}") from None
+
+    def _first_side(self, image: Window) -> int:
+        if self._tile is not None:
+            return max(self._tile, self._multiple)
+        pixels = memory_for_a_tile(self._weights.device) // self._bytes_per_pixel()
+        return side_for(
+            image,
+            min(pixels, INT32_MAX // self._demand.elements),
+            overlap=self._demand.overlap,
+            multiple=self._multiple,
+            smallest=SMALLEST_TILE,
+        )
+
+    def _bytes_per_pixel(self) -> int:
+        # Measured on a CPU: networks that enlarge by 4 take 2.1 to 2.4 of their largest maps, those
+        # of scale 1, 2.5 to 3.0; and outputs are held in float32, all eight of an ensemble twice.
+        maps = 3 * self._demand.elements * self._weights.element_size()
+        outputs = (16 if self._self_ensemble else 4) * 3 * self.scale**2
+        return maps + outputs * torch.float32.itemsize
+
+    def _half(self, side: int) -> int:
+        half = side // 2
+        if half < SMALLEST_TILE:
+            around = f"{self._demand.overlap} more on each side"
+            raise ValueError(
+                f"out of memory on {self._weights.device} with a tile of {side} pixels and "
+                f"{around}, in {self._weights.dtype}: end other programs that use its memory"
+            )
+        return half
+
+    def _unless_out_of_memory(self, pixels: Pixels, window: Window) -> Pixels | None:
+        try:
+            return self._upscale(pixels, window)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Only here, behind the block, the error is gone, and with it the tensors of its traceback
+        if self._weights.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return None
+
+    def _upscale(self, pixels: Pixels, window: Window) -> Pixels:
+        image = Window(0, pixels.shape[0], 0, pixels.shape[1])
+        outer = window.grown(self._demand.overlap, within=image)
+        with computing_exactly(self._weights.device):
+            lq = to_tensor(pixels[outer.slices], multiple=self._multiple, like=self._weights)
+            sr = self._mean_of_turns(lq) if self._self_ensemble else self._network(lq)
+        sr = sr[(0, slice(None), *window.seen_from(outer).scaled(self.scale).slices)]
+        if not torch.isfinite(sr).all():
+            raise ValueError(f"the network's output is not finite: {self._reason()}")
+        return to_pixels(sr, pixels.dtype)
+
+    def _reason(self) -> str:
+        if self._weights.dtype in (torch.float16, torch.bfloat16):
+            return f"it overflows in {self._weights.dtype}, or has diverged: try torch.float32"
+        return "its weights have diverged"
+
+    def _mean_of_turns(self, lq: Tensor) -> Tensor:
+        outputs = []
+        for mirrored, quarters in TURNS:
+            turned = torch.rot90(lq.flip(-1) if mirrored else lq, quarters, (-2, -1))
+            sr = torch.rot90(self._network(turned), -quarters, (-2, -1))
+            outputs.append(sr.flip(-1) if mirrored else sr)
+        stacked = torch.stack(outputs)
+        return stacked.to(at_least_float32(stacked.dtype)).mean(dim=0)
+
+
+def _require_rgb(pixels: Pixels) -> None:
+    known = pixels.dtype in (np.uint8, np.uint16)
+    if not known or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        raise ValueError(
+            f"the image is {pixels.dtype} {pixels.shape}: expected RGB, uint8 or uint16 (H, W, 3)"
+        )

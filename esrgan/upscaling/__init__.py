@@ -1,0 +1,1 @@
+"""The command that enlarges a user's pictures: files, names, threads, transparency."""

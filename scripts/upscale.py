@@ -1,0 +1,8 @@
+"""Enlarge pictures by a trained network; also installed as `esrgan-upscale`."""
+
+import sys
+
+from esrgan.upscaling.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

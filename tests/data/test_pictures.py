@@ -1,0 +1,331 @@
+import itertools
+import struct
+import zlib
+from dataclasses import replace
+from io import BytesIO
+
+import cv2
+import numpy as np
+import pytest
+import tifffile  # installed with scikit-image
+from PIL import Image as Pillow
+from PIL import ImageCms
+
+from esrgan.data import ImageError, Picture, read_image, read_picture, refuse_losses, write_picture
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+GREY = SRGB[:16] + b"GRAY" + SRGB[20:]  # as far as anything here looks into it
+
+
+def noise(*shape, dtype=np.uint8):
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
+
+
+def read(tmp_path, image, file_format="PNG", **options):
+    picture = image if isinstance(image, Pillow.Image) else Pillow.fromarray(image)
+    picture.save(tmp_path / "x", file_format, **options)
+    return read_picture(tmp_path / "x")
+
+
+def picture(colour, alpha=None, *, is_grey=False, icc_profile=None):
+    return Picture(colour=colour, alpha=alpha, is_grey=is_grey, icc_profile=icc_profile)
+
+
+def grey(pixels):
+    return np.repeat(pixels[..., None], 3, axis=2)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_depth_colour_and_alpha_are_kept(tmp_path, dtype, suffix, channels):
+    pixels = noise(6, 8, channels, dtype=dtype)
+    path = tmp_path / f"x{suffix}"
+    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[channels]
+    cv2.imwrite(str(path), pixels[..., order])
+    found = read_picture(path)
+    colour = grey(pixels[..., 0]) if channels == 1 else pixels[..., :3]
+    np.testing.assert_array_equal(found.colour, colour)
+    assert found.colour.dtype == dtype
+    assert found.is_grey == (channels == 1)
+    assert found.icc_profile is None
+    if channels == 4:
+        np.testing.assert_array_equal(found.alpha, pixels[..., 3])
+        assert found.alpha.dtype == dtype
+    else:
+        assert found.alpha is None
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
+def test_what_the_other_reader_accepts_is_read_alike(tmp_path, file_format):
+    found = read(tmp_path, noise(6, 8, 3), file_format)
+    np.testing.assert_array_equal(found.colour, read_image(tmp_path / "x"))
+    assert (found.alpha, found.is_grey) == (None, False)
+
+
+def test_grey_with_alpha_and_palettes_with_transparency(tmp_path):
+    pixels = noise(6, 8, 2)
+    found = read(tmp_path, Pillow.fromarray(pixels, "LA"))
+    np.testing.assert_array_equal(found.colour, grey(pixels[..., 0]))
+    np.testing.assert_array_equal(found.alpha, pixels[..., 1])
+    assert found.is_grey
+    palette = Pillow.fromarray(noise(6, 8, 3)).quantize(8)
+    found = read(tmp_path, palette, transparency=bytes([0, 100, 255, 3, 4, 5, 6, 7]))
+    rgba = np.asarray(Pillow.open(tmp_path / "x").convert("RGBA"))
+    np.testing.assert_array_equal(found.colour, rgba[..., :3])
+    np.testing.assert_array_equal(found.alpha, rgba[..., 3])
+    assert not found.is_grey
+    assert read(tmp_path, palette).alpha is None
+    assert read(tmp_path, Pillow.fromarray(noise(6, 8) > 99)).is_grey
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_transparent_colour_becomes_alpha(tmp_path, dtype, channels):
+    shape = (6, 8, 3)[: 3 if channels == 3 else 2]
+    pixels = noise(*shape, dtype=dtype)
+    pixels[2, 3], key = 77, (77, 77, 77)
+    if dtype == np.uint8:
+        Pillow.fromarray(pixels).save(
+            tmp_path / "x", "PNG", transparency=key if channels == 3 else 77
+        )
+    else:
+        png = cv2.imencode(".png", pixels)[1].tobytes()
+        trns = np.array(key[:channels], ">u2").tobytes()
+        (tmp_path / "x").write_bytes(png[:33] + chunk(b"tRNS", trns) + png[33:])
+    found = read_picture(tmp_path / "x")
+    expected = np.full((6, 8), np.iinfo(dtype).max)
+    expected[(found.colour == 77).all(axis=2)] = 0
+    assert expected[2, 3] == 0
+    np.testing.assert_array_equal(found.alpha, expected)
+    assert found.is_grey == (channels == 1)
+    assert found.alpha.dtype == dtype
+
+
+def test_of_black_and_white_one_can_be_transparent(tmp_path):
+    bits = noise(6, 8) > 99
+    for number, key in enumerate((0, 255)):
+        found = read(tmp_path, Pillow.fromarray(bits), transparency=key)
+        np.testing.assert_array_equal(found.alpha, np.where(bits == number, 0, 255))
+        np.testing.assert_array_equal(found.colour, grey(bits * np.uint8(255)))
+
+
+def chunk(kind, content):
+
+    length, checksum = (
+        struct.pack(">I", len(content)),
+        struct.pack(">I", zlib.crc32(kind + content)),
+    )
+    return length + kind + content + checksum
+
+
+def test_the_transparent_grey_of_few_bits_is_in_their_range(tmp_path):
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 1, 2, 0, 0, 0, 0))
+    data = chunk(b"IDAT", zlib.compress(bytes([0, 0b00011011])))  # four pixels: 0, 1, 2, 3
+    parts = (b"\x89PNG\r\n\x1a\n", header, chunk(b"tRNS", b"\0\x02"), data, chunk(b"IEND", b""))
+    (tmp_path / "x").write_bytes(b"".join(parts))
+    found = read_picture(tmp_path / "x")
+    assert found.colour[0, :, 0].tolist() == [0, 85, 170, 255]
+    assert found.alpha[0].tolist() == [255, 255, 0, 255]
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_the_orientation_is_applied_to_alpha_too(tmp_path, file_format):
+    exif = Pillow.Exif()
+    exif[274] = 6
+    channels = 3 if file_format == "JPEG" else 4
+    options = {"lossless": True, "exact": True} if file_format == "WEBP" else {}
+    turn = {"tiffinfo": {274: 6}} if file_format == "TIFF" else {"exif": exif}
+    found = read(tmp_path, noise(4, 8, channels), file_format, **turn, **options)
+    assert found.colour.shape == (8, 4, 3)
+    if channels == 4:
+        np.testing.assert_array_equal(found.alpha, np.rot90(noise(4, 8, 4)[..., 3], -1))
+        np.testing.assert_array_equal(found.colour, np.rot90(noise(4, 8, 4)[..., :3], -1))
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_a_profile_is_kept_where_it_is_of_the_colour_space(tmp_path, file_format):
+    assert read(tmp_path, noise(6, 8, 3), file_format, icc_profile=SRGB).icc_profile == SRGB
+    assert read(tmp_path, noise(6, 8, 3), file_format, icc_profile=GREY).icc_profile is None
+    if file_format != "WEBP":
+        assert read(tmp_path, noise(6, 8), file_format, icc_profile=GREY).icc_profile == GREY
+        assert read(tmp_path, noise(6, 8), file_format, icc_profile=SRGB).icc_profile is None
+
+
+def cmyk_profile():
+    """Cyan, magenta, yellow and black are sRGB's paper white less 10, 20, 30 and 40 in L* only."""
+
+    lab = []
+    for ink in itertools.product((0, 1), repeat=4):  # 16 corners, the first channel slowest
+        lightness = 100 - sum(i * step for i, step in zip(ink, (10, 20, 30, 40), strict=True))
+        lab += [round(lightness * 255 / 100), 128, 128]
+    ramp = bytes(range(256))
+    identity = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
+    lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + ramp * 4 + bytes(lab) + ramp * 3
+    lut += bytes(-len(lut) % 4)
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    text = b"text" + bytes(4) + b"none\0" + bytes(3)
+    name = b"desc" + bytes(4) + struct.pack(">I", 2) + b"x\0" + bytes(78)
+    name += bytes(-len(name) % 4)
+    tags = {b"desc": name, b"cprt": text, b"wtpt": white, b"A2B0": lut}
+    offset, table, body = 128 + 4 + 12 * len(tags), b"", b""
+    for key, content in tags.items():
+        table += key + struct.pack(">II", offset + len(body), len(content))
+        body += content
+    size = offset + len(body)
+    header = struct.pack(">I4sI4s4s4s", size, bytes(4), 0x02400000, b"prtr", b"CMYK", b"Lab ")
+    header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
+    header += struct.pack(">3i", 63190, 65536, 54061)
+    return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+
+
+def test_cmyk_becomes_srgb_by_its_profile(tmp_path):
+    inks = np.zeros((8, 8, 4), np.uint8)
+    inks[:, 4:, 1] = 255  # magenta, which this profile prints as a grey of L* = 80
+    plain = Pillow.fromarray(inks, "CMYK")
+    found = read(tmp_path, plain, "JPEG", icc_profile=cmyk_profile(), quality=100)
+    assert found.icc_profile is None
+    # L* = 80: Y = ((80 + 16) / 116)^3 = 0.5668, and sRGB's 1.055 Y^(1/2.4) - 0.055 = 0.7771
+    np.testing.assert_allclose(found.colour[:, :4], 255, atol=3)
+    np.testing.assert_allclose(found.colour[:, 4:], 0.7771 * 255, atol=3)
+    for broken in ({}, {"icc_profile": SRGB}, {"icc_profile": cmyk_profile()[:300]}):
+        found = read(tmp_path, plain, "JPEG", quality=100, **broken)
+        np.testing.assert_allclose(
+            found.colour[:, 4:], np.broadcast_to([255, 0, 255], (8, 4, 3)), atol=3
+        )
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty file"),
+        (b"no image", "not a PNG"),
+        (cv2.imencode(".png", noise(64, 64, 3))[1].tobytes()[:-100], "cut short"),
+        (cv2.imencode(".jpg", noise(64, 64, 3))[1].tobytes()[:-100], "damaged or cut short"),
+    ],
+)
+def test_a_bad_file_is_named_with_the_reason(tmp_path, data, reason):
+    (tmp_path / "x").write_bytes(data)
+    with pytest.raises(ImageError, match=reason) as caught:
+        read_picture(tmp_path / "x")
+    assert caught.value.name == str(tmp_path / "x")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("is_grey", [False, True])
+@pytest.mark.parametrize("has_alpha", [False, True])
+@pytest.mark.parametrize("has_profile", [False, True])
+def test_a_png_holds_everything(tmp_path, dtype, is_grey, has_alpha, has_profile):
+    pixels = noise(6, 9, 4, dtype=dtype)
+    colour = grey(pixels[..., 0]) if is_grey else pixels[..., :3]
+    profile = (GREY if is_grey else SRGB) if has_profile else None
+    alpha = pixels[..., 3] if has_alpha else None
+    write_picture(tmp_path / "x.png", picture(colour, alpha, is_grey=is_grey, icc_profile=profile))
+    found = read_picture(tmp_path / "x.png")
+    np.testing.assert_array_equal(found.colour, colour)
+    assert found.colour.dtype == dtype
+    assert found.is_grey == is_grey
+    assert found.icc_profile == profile
+    if has_alpha:
+        np.testing.assert_array_equal(found.alpha, alpha)
+    else:
+        assert found.alpha is None
+    with Pillow.open(tmp_path / "x.png") as by_pillow:
+        by_pillow.load()
+        assert by_pillow.info.get("icc_profile") == profile
+        # Pillow reads 16 bits of RGB and of alpha as 8, the more significant ones
+        first = np.asarray(by_pillow).reshape(6, 9, -1)[..., 0]
+        deep = dtype == np.uint16 and not by_pillow.mode.startswith("I;16")
+        np.testing.assert_array_equal(first, colour[..., 0] >> 8 if deep else colour[..., 0])
+    assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
+
+
+def test_an_independent_reader_finds_the_sixteen_bits(tmp_path):
+    colour = noise(6, 9, 3, dtype=np.uint16)
+    write_picture(tmp_path / "x.png", picture(colour, colour[..., 1], icc_profile=SRGB))
+    found = cv2.imread(str(tmp_path / "x.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(found, np.dstack([colour[..., ::-1], colour[..., 1]]))
+
+
+def test_jpeg_and_webp_keep_what_they_can(tmp_path):
+    smooth = cv2.GaussianBlur(noise(96, 96, 3), (0, 0), 1)
+    opaque = picture(smooth, np.full((96, 96), 255, np.uint8), icc_profile=SRGB)
+    write_picture(tmp_path / "x.jpg", opaque)
+    found = read_picture(tmp_path / "x.jpg")
+    assert (found.alpha, found.icc_profile) == (None, SRGB)
+    assert np.abs(found.colour.astype(int) - smooth).mean() < 3
+    with Pillow.open(tmp_path / "x.jpg") as jpeg:
+        assert [component[1:3] for component in jpeg.layer] == [(1, 1)] * 3  # 4:4:4
+    write_picture(tmp_path / "small.jpg", opaque, quality=10)
+    assert 2 * (tmp_path / "small.jpg").stat().st_size < (tmp_path / "x.jpg").stat().st_size
+    write_picture(tmp_path / "grey.jpg", picture(grey(smooth[..., 0]), is_grey=True))
+    assert read_picture(tmp_path / "grey.jpg").is_grey
+    hidden = picture(smooth, noise(96, 96) // 250, icc_profile=SRGB)
+    write_picture(tmp_path / "x.webp", hidden)
+    found = read_picture(tmp_path / "x.webp")
+    np.testing.assert_array_equal(found.colour, smooth)
+    np.testing.assert_array_equal(found.alpha, hidden.alpha)
+    assert found.icc_profile == SRGB
+    write_picture(tmp_path / "lossy.webp", hidden, quality=50)
+    assert 2 * (tmp_path / "lossy.webp").stat().st_size < (tmp_path / "x.webp").stat().st_size
+
+
+def test_what_a_format_cannot_hold_is_refused_and_nothing_is_written(tmp_path):
+    plain = picture(noise(4, 4, 3))
+    deep = picture(noise(4, 4, 3, dtype=np.uint16))
+    with_alpha = replace(plain, alpha=np.full((4, 4), 254, np.uint8))
+    cases = [
+        ("x.jpg", deep, "16 bits, and JPEG cannot"),
+        ("x.webp", deep, "16 bits, and WebP cannot"),
+        ("x.jpeg", with_alpha, "transparent pixels, which JPEG cannot"),
+        ("x.jpg", picture(noise(1, 65501, 3)), "JPEG cannot hold 65501 x 1 pixels"),
+        ("x.webp", picture(noise(16384, 1, 3)), "WebP cannot hold 1 x 16384 pixels"),
+        ("x.webp", replace(plain, is_grey=True, icc_profile=GREY), "grey profile, and WebP"),
+    ]
+    for name, content, reason in cases:
+        with pytest.raises(ValueError, match=reason):
+            write_picture(tmp_path / name, content)
+    assert not list(tmp_path.iterdir())
+    refuse_losses(plain, ".webp", height=16383, width=16383)
+    refuse_losses(plain, ".jpg", height=65500, width=65500)
+
+
+def test_grey_becomes_rgb_in_webp(tmp_path):
+    pixels = noise(6, 8, 2)
+    write_picture(tmp_path / "x.webp", picture(grey(pixels[..., 0]), pixels[..., 1], is_grey=True))
+    found = read_picture(tmp_path / "x.webp")
+    np.testing.assert_array_equal(found.colour, grey(pixels[..., 0]))
+    np.testing.assert_array_equal(found.alpha, pixels[..., 1])
+    assert not found.is_grey
+
+
+def test_an_existing_file_is_replaced_only_on_demand(tmp_path):
+    path = tmp_path / "x.png"
+    path.write_text("mine")
+    with pytest.raises(ValueError, match="exists and is not overwritten"):
+        write_picture(path, picture(noise(4, 4, 3)))
+    assert path.read_text() == "mine"
+    write_picture(path, picture(noise(4, 4, 3)), overwrite=True)
+    np.testing.assert_array_equal(read_picture(path).colour, noise(4, 4, 3))
+
+
+def test_a_full_disk_leaves_the_earlier_file(tmp_path, monkeypatch):
+    path = tmp_path / "x.png"
+    path.write_text("mine")
+
+    def fail(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_picture(path, picture(noise(4, 4, 3)), overwrite=True)
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["mine"]
+
+
+def test_deep_tiffs_turned_by_a_tag(tmp_path):
+    deep = noise(4, 8, 3, dtype=np.uint16)
+    stream = BytesIO()
+    tifffile.imwrite(stream, deep, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
+    (tmp_path / "x").write_bytes(stream.getvalue())
+    np.testing.assert_array_equal(read_picture(tmp_path / "x").colour, np.rot90(deep, -1))

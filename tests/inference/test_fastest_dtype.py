@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from esrgan.inference import fastest_dtype, precision
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda", 1)
+
+
+@pytest.mark.parametrize(
+    ("flags", "dtype"),
+    [
+        ("flags : fpu avx512f avx512_bf16 sse", torch.bfloat16),
+        ("flags : amx_bf16", torch.bfloat16),
+        ("Features : fp asimd bf16", torch.bfloat16),
+        ("flags : fpu avx512f avx512_vnni", torch.float32),
+    ],
+)
+def test_a_cpu_that_multiplies_bfloat16_uses_it(flags, dtype, monkeypatch, tmp_path):
+    (tmp_path / "cpuinfo").write_text(f"model name : any\n{flags}\n")
+    monkeypatch.setattr(precision, "CPU_FLAGS", tmp_path / "cpuinfo")
+    assert fastest_dtype(CPU) == dtype
+
+
+def test_a_cpu_that_says_nothing_computes_in_float32(monkeypatch, tmp_path):
+    monkeypatch.setattr(precision, "CPU_FLAGS", tmp_path / "missing")
+    assert fastest_dtype(CPU) == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype"),
+    [((7, 5), torch.float16), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)],
+)
+def test_a_gpu_uses_the_format_of_its_generation(capability, dtype, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        torch.cuda, "get_device_capability", lambda device: asked.append(device) or capability
+    )
+    assert fastest_dtype(GPU) == dtype
+    assert asked == [GPU]
+
+
+def test_another_device_computes_in_float32():
+    assert fastest_dtype(torch.device("mps")) == torch.float32

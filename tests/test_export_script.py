@@ -1,0 +1,210 @@
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from esrgan.command_line import FAILED, report_errors
+from esrgan.networks import RRDBNet, SRResNet
+from esrgan.weights import load_generator, read_metadata, save_release
+
+SCRIPT = Path(__file__).parents[1] / "scripts/export.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("export_script", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(script, monkeypatch, capsys):
+    def run_script(*arguments):
+        monkeypatch.setattr(sys, "argv", ["export.py", *map(str, arguments)])
+        code = report_errors(script.main)
+        return code, *capsys.readouterr()
+
+    return run_script
+
+
+def tiny(num_blocks=1):
+    torch.manual_seed(num_blocks)
+    return RRDBNet(
+        num_features=4, num_blocks=num_blocks, growth_channels=2, initialise=lambda _: None
+    )
+
+
+@pytest.fixture
+def release(tmp_path):
+    """A file of one set of weights, with metadata."""
+    save_release(tmp_path / "gan.pth", tiny(), metadata={"recipe": '{"lr": 1}', "run": "gan"})
+    return tmp_path / "gan.pth"
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A run's: the average has one block, the raw weights have two."""
+    folder = tmp_path / "experiments/gan/checkpoints"
+    folder.mkdir(parents=True)
+    path = folder / "iteration_00000100-0123456789abcdef.ckpt"
+    state = {"ema": tiny(1).state_dict(), "generator": tiny(2).state_dict(), "iteration": 100}
+    torch.save(state | {"settings": {"seed": 5, "name": "gan"}}, path)
+    (folder.parent / "val.csv").write_text("iteration,psnr_y\n100,25.5\n")
+    torch.save(state | {"ema": tiny(3).state_dict()}, folder / "iteration_00000050-0.ckpt")
+    return path
+
+
+def num_blocks(path):
+    return load_generator(path).architecture["num_blocks"]
+
+
+def test_weights_are_written_with_all_that_was_said_of_them(run, release, tmp_path):
+    output = tmp_path / "new" / "a.safetensors"
+    code, printed, errors = run(release, "--output", output)
+    assert (code, errors) == (0, "")
+    count = sum(parameter.numel() for parameter in tiny().parameters())
+    assert f"gan.pth: {count:,} parameters, network RRDBNet, scale 4, " in printed
+    assert f"a.safetensors: {output.stat().st_size / 1e6:.1f} MB, float32" in printed
+    loaded = load_generator(output).state_dict()
+    assert all(torch.equal(loaded[key], tensor) for key, tensor in tiny().state_dict().items())
+    with safe_open(output, framework="pt") as file:
+        metadata = file.metadata()
+    assert json.loads(metadata["architecture"])["num_blocks"] == 1
+    assert read_metadata(output) == {"recipe": '{"lr": 1}', "run": "gan", "scale": "4"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "first"),
+    [
+        ("basicsr", "body.0.rdb1.conv1.weight"),
+        ("esrgan", "RRDB_trunk.0.RDB1.conv1.weight"),
+        ("2018", "model.1.sub.0.RDB1.conv1.0.weight"),
+    ],
+)
+def test_names_and_precision_are_those_asked_for(run, release, tmp_path, dialect, first):
+    output = tmp_path / "a.safetensors"
+    code, printed, _ = run(release, "--output", output, "--dialect", dialect, "--half")
+    assert code == 0
+    assert "MB, float16" in printed
+    with safe_open(output, framework="pt") as file:
+        assert file.get_tensor(first).dtype == torch.float16
+
+
+def test_of_a_run_the_average_is_written_with_its_recipe(run, checkpoint, tmp_path):
+    output = tmp_path / "a.pth"
+    assert run(checkpoint.parents[1], "--output", output)[0] == 0
+    assert num_blocks(output) == 1
+    metadata = read_metadata(output)
+    assert json.loads(metadata["recipe"]) == {"seed": 5}
+    assert (metadata["run"], metadata["iterations"]) == ("gan", "100")
+
+
+@pytest.mark.parametrize(("weights", "blocks"), [("ema", 1), ("raw", 2)])
+@pytest.mark.parametrize("by_folder", [True, False])
+def test_of_a_checkpoint_either_set_can_be_written(
+    run, checkpoint, release, tmp_path, weights, blocks, by_folder
+):
+    release.rename(checkpoint.parents[1] / "gan.pth")  # newer, but there is no choice in it
+    source = checkpoint.parents[1] if by_folder else checkpoint
+    assert run(source, "--output", tmp_path / "a.pth", "--weights", weights)[0] == 0
+    assert num_blocks(tmp_path / "a.pth") == blocks
+    metadata = read_metadata(tmp_path / "a.pth")
+    assert metadata["iterations"] == "100"
+    assert ("metrics" in metadata) == (weights == "ema")  # it is the average that is validated
+
+
+def test_a_program_is_told_with_the_difference_that_was_measured(
+    run, script, release, tmp_path, monkeypatch
+):
+    given = {}
+
+    def save(path, network, **arguments):
+        given.update(arguments, network=network)
+        path.write_bytes(bytes(70_000))
+        return 4.52e-6
+
+    monkeypatch.setattr(script, "save_onnx", save)  # the exporter takes seconds
+    code, printed, _ = run(release, "--output", tmp_path / "a.onnx", "--overwrite")
+    assert code == 0
+    assert "a.onnx: 0.1 MB, float32, at most 4.5e-06 from PyTorch's output" in printed
+    assert given["metadata"] == {"recipe": '{"lr": 1}', "run": "gan", "scale": "4"}
+    assert given["overwrite"]
+    assert given["network"].architecture == tiny().architecture
+
+
+@pytest.mark.slow
+def test_a_program_is_written(run, release, tmp_path):
+    code, printed, errors = run(release, "--output", tmp_path / "a.onnx")
+    assert (code, errors) == (0, "")
+    assert "from PyTorch's output" in printed
+    assert (tmp_path / "a.onnx").exists()
+
+
+def test_nothing_is_written_over_unasked(run, release, tmp_path):
+    output = tmp_path / "a.pth"
+    output.write_text("mine")
+    code, _, errors = run(release, "--output", output)
+    assert (code, output.read_text()) == (FAILED, "mine")
+    assert "a.pth exists: choose another name, or give --overwrite" in errors
+    assert run(release, "--output", output, "--overwrite")[0] == 0
+    assert num_blocks(output) == 1
+
+
+def test_a_source_is_not_replaced_by_what_is_made_of_it(run, release):
+    before = release.read_bytes()
+    code, _, errors = run(release, "--output", release, "--overwrite", "--half")
+    assert code == FAILED
+    assert "is what is exported" in errors
+    assert release.read_bytes() == before
+
+
+def test_a_run_does_not_come_to_stand_for_an_export_of_it(run, checkpoint, script, monkeypatch):
+    folder = checkpoint.parents[1]
+    code, _, errors = run(folder, "--output", folder / "half.pth", "--half")
+    assert code == FAILED
+    assert "is the folder of a run, which would then stand for half.pth" in errors
+    monkeypatch.setattr(script, "save_onnx", lambda path, *_, **__: path.touch() or 0.0)
+    assert run(folder, "--output", folder / "gan.onnx")[0] == 0  # which is never looked for
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--output", "a.bin"], "a.bin must end in .safetensors or .pth or .onnx"),
+        (["--output", "a.onnx", "--dialect", "2018"], "--dialect has no effect on .onnx"),
+        (["--output", "a.onnx", "--half"], "which float16 cannot hold"),
+        (["--output", "a.pth", "--weights", "raw"], "one set of weights: --weights has nothing to"),
+        (["--output", "gan.pth/a.pth"], "gan.pth is not a folder"),
+    ],
+)
+def test_options_without_effect_are_refused(run, release, tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    code, printed, errors = run("gan.pth", *options)
+    assert (code, printed) == (FAILED, "")
+    assert message in errors
+    assert list(tmp_path.iterdir()) == [release]
+
+
+def test_a_dialect_is_refused_where_there_is_none(run, tmp_path):
+    network = SRResNet(num_features=4, num_blocks=1)
+    save_release(tmp_path / "s.pth", network, metadata={})
+    code, _, errors = run(tmp_path / "s.pth", "--output", tmp_path / "a.pth", "--dialect", "2018")
+    assert code == FAILED
+    assert "--dialect is for RRDBNet: the layers of SRResNet have one set of names" in errors
+    assert not (tmp_path / "a.pth").exists()
+
+
+def test_a_source_that_is_none_is_named(run, tmp_path):
+    for options in ([], ["--weights", "raw"]):
+        code, _, errors = run(tmp_path, "--output", tmp_path / "a.pth", *options)
+        assert code == FAILED
+        assert "has no checkpoint" in errors or "must be a file of weights" in errors
+        code, _, errors = run("none.pth", "--output", tmp_path / "a.pth", *options)
+        assert code == FAILED
+        assert "none.pth must be a file of weights" in errors
