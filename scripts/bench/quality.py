@@ -16,6 +16,7 @@ from bench.table import Cell, Table
 from bench.worker import Worker
 from esrgan.data import CODECS, Recipe, build_dataset
 from esrgan.degradations import resize_double
+from esrgan.training.ranks import Ranks
 
 PRECISIONS = {"fp32, dB": "32-true", "bf16, dB": "bf16-mixed"}
 SCALE = 4
@@ -102,5 +103,5 @@ def scores(cfg: DictConfig) -> tuple[float, float]:
     stage = instantiate(cfg.training, generator=generator, _convert_="all")
     trainer = instantiate(cfg.trainer, callbacks=[], logger=False)
     trainer.fit(stage, instantiate(cfg.data))
-    metrics, _ = instantiate(cfg.validation).run(stage.evaluated)
+    metrics, _ = instantiate(cfg.validation).run(stage.evaluated, Ranks())
     return metrics["val/psnr_y"], metrics["val/bicubic_psnr_y"]

@@ -152,7 +152,8 @@ class ForkServer:
 def server(tmp_path_factory):
     server = ForkServer(tmp_path_factory.mktemp("outputs"))
     yield server
-    server.process.stdin.close()
+    # Not by the end of its input: a process that another test has forked may hold that open.
+    server.process.kill()
     server.process.wait()
 
 
