@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = {
     "data": set(),
     "degradations": set(),
+    "downloads": set(),
     "evaluation": set(),
     "inference": {"networks", "weights"},
     "losses": set(),
