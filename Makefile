@@ -13,7 +13,7 @@ test: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --durations=5
 
 test-slow: .venv/dev
-	@$(BIN)/python -m pytest -q -m slow --durations=5
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m slow -n auto --maxprocesses 4 --dist loadfile --durations=5
 
 lint: .venv/dev
 	@$(BIN)/ruff check
