@@ -122,8 +122,9 @@ def draw_curve(a: Generator, b: Generator, benchmark: Benchmark, steps: int) -> 
 def write_weights(
     a: Generator, b: Generator, parents: list[Path], arguments: argparse.Namespace
 ) -> None:
+    parent_a, parent_b = (parent.name for parent in parents)  # its folder is nobody's business
     for path, alpha in weight_files(arguments).items():
-        about = {"alpha": str(alpha), "parent_a": str(parents[0]), "parent_b": str(parents[1])}
+        about = {"alpha": str(alpha), "parent_a": parent_a, "parent_b": parent_b}
         network = interpolate(a, b, alpha)
         save_release(path, network, metadata=about, overwrite=arguments.overwrite)
 

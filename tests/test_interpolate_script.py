@@ -116,7 +116,7 @@ def test_weights_are_written_under_the_names_of_the_original(run, parents, netwo
         for key, expected in between(networks, alpha).state_dict().items():
             torch.testing.assert_close(state[key], expected, rtol=0, atol=0)
     metadata = torch.load(folder / "interp_08.pth", weights_only=True)["metadata"]
-    a, b = map(str, parents)
+    a, b = (parent.name for parent in parents)
     assert metadata == {"alpha": "0.8", "parent_a": a, "parent_b": b, "scale": metadata["scale"]}
 
 
