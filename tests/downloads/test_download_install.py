@@ -174,7 +174,7 @@ GOOD = {"file": "a.zip", "addresses": ["https://a.org/a.zip"], "folders": {"": "
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"adresses": []}, "must have the keys of an entry"),
+        ({"mirrors": []}, "must have the keys of an entry"),
         ({"addresses": []}, "needs addresses, or the page"),
         ({"addresses": ["ftp://a.org/a.zip"]}, "must begin with https"),
         ({"sha256": "ABC"}, "sha256"),
