@@ -7,17 +7,17 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
-    "data": set(),
+    "data": {"durable"},
     "degradations": set(),
-    "downloads": set(),
+    "downloads": {"durable"},
     "evaluation": set(),
     "inference": {"networks", "weights"},
     "losses": set(),
     "networks": set(),
     "sweeps": {"command_line", "hydra_errors"},
-    "training": set(),
+    "training": {"durable"},
     "upscaling": {"command_line", "data", "inference", "weights"},
-    "weights": {"networks"},
+    "weights": {"durable", "networks"},
 }
 HYDRA_AT = {"esrgan/hydra_errors.py", "esrgan/sweeps/launch.py"}
 LIGHTNING_AT = {"esrgan/training", "esrgan/data/datamodule.py", "train.py"}

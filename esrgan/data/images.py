@@ -13,7 +13,6 @@ Every file becomes uint8 RGB (H, W, 3), or an `ImageError` with its name and the
 OpenCV decodes PNG, JPEG (but CMYK) and 16-bit TIFF; Pillow reads all headers and decodes the rest.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -25,6 +24,7 @@ import numpy as np
 from esrgan.data.decoders import decode
 from esrgan.data.headers import parse_header, upright_size
 from esrgan.data.pairs import Image
+from esrgan.durable import write_whole
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """What `list_images` takes for an image, in any case of the letters."""
@@ -85,19 +85,6 @@ def write_png(path: Path, image: Image, *, overwrite: bool = False) -> None:
         raise ValueError(f"{path} exists and is not overwritten: remove it or choose another name")
     encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
     write_whole(path, encoded.tobytes())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file, or replaces it, so that it is complete or as it was, after a power cut too."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def list_images(folder: Path) -> list[Path]:

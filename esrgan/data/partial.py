@@ -21,6 +21,7 @@ from esrgan.data.manifest import (
     manifest_text,
     read_manifest,
 )
+from esrgan.durable import flush
 
 META_INFO = "meta_info.txt"
 
@@ -76,9 +77,9 @@ def seal(folder: Path, manifest: Manifest, journal: Journal) -> Manifest:
 def publish(folder: Path, output: Path) -> None:
     """Gives a sealed data set its name."""
     (folder / JOURNAL).unlink()
-    _sync_folder(folder)
+    flush(folder)
     folder.rename(output)
-    _sync_folder(output.parent)
+    flush(output.parent)
 
 
 def _write_meta_info(folder: Path, records: Iterable[Record], settings: Settings) -> None:
@@ -102,12 +103,4 @@ def _write(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(path.parent)

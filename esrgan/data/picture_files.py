@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from esrgan.data.decoders import Pixels
-from esrgan.data.images import write_whole
 from esrgan.data.pictures import Picture
+from esrgan.durable import write_whole
 
 JPEG_QUALITY = 95
 

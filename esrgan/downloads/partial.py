@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from esrgan.durable import flush
+
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
@@ -81,12 +83,3 @@ def complete(part: Path, file: Path) -> None:
     _beside(part).unlink(missing_ok=True)
     part.rename(file)
     flush(file.parent)
-
-
-def flush(path: Path) -> None:
-    """Returns when a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

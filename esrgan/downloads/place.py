@@ -7,10 +7,10 @@ from pathlib import Path
 
 from esrgan.downloads.answers import UnavailableError
 from esrgan.downloads.fetch import Progress
-from esrgan.downloads.partial import flush
 from esrgan.downloads.space import require_space
 from esrgan.downloads.table import Source
 from esrgan.downloads.unpack import unpack
+from esrgan.durable import flush
 
 Bars = Callable[[str, str], AbstractContextManager[Progress]]
 """Makes a progress bar of a label and a unit, "B" or "images"."""

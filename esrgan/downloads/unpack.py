@@ -12,8 +12,8 @@ from esrgan.downloads.member_names import (
     member_path,
     same_on_some_system,
 )
-from esrgan.downloads.partial import flush
 from esrgan.downloads.space import write
+from esrgan.durable import flush
 
 _CHUNK = 2**20
 _SMALL = 2**20  # archives below it may well be of flat colours

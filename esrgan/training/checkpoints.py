@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from esrgan.durable import flush
+
 FORMAT = 2
 NAME = re.compile(r"iteration_(\d{8})-([0-9a-f]{16})\.ckpt")
 log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ def write_checkpoint(folder: Path, iteration: int, state: dict[str, Any]) -> Pat
         raise
     final = folder / f"iteration_{iteration:08d}-{_digest(temporary)}.ckpt"
     temporary.replace(final)
-    sync_folder(folder)
+    flush(folder)
     return final
 
 
@@ -57,15 +59,6 @@ def _write(path: Path, state: dict[str, Any]) -> None:
         torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power failure, as fsync does for a file's content."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from esrgan.durable import write_whole
 from esrgan.weights.architecture import Generator
 from esrgan.weights.files import WeightsError
-from esrgan.weights.writing import check_target, write_file
+from esrgan.weights.writing import check_target
 
 if TYPE_CHECKING:
     import onnx
@@ -59,7 +60,7 @@ def save_onnx(
             f"{path} is not written: its output would differ from PyTorch's by {difference:.1e}, "
             f"which is more than {TOLERANCE:.0e}"
         )
-    write_file(path, content)
+    write_whole(path, content)
     return difference
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import safetensors.torch
 import torch
 
+from esrgan.durable import write_whole
 from esrgan.weights.architecture import Generator
 from esrgan.weights.dialects import Dialect, released
 from esrgan.weights.files import StateDict, WeightsError
-from esrgan.weights.writing import check_target, write_file
+from esrgan.weights.writing import check_target
 
 SUFFIXES = (".pth", ".safetensors")
 
@@ -53,11 +54,11 @@ def save_release(
     about = {"scale": str(network.scale), **metadata}
     if path.suffix == ".safetensors":
         header = {**about, "architecture": json.dumps(network.architecture)}
-        write_file(path, safetensors.torch.save(state, header))
+        write_whole(path, safetensors.torch.save(state, header))
     else:
         beside = {"architecture": network.architecture, "metadata": about}
         content = _wrapped(state, beside) if dialect is released else _bare(state, beside)
-        write_file(path, _torch_bytes(content))
+        write_whole(path, _torch_bytes(content))
 
 
 def _portable(network: Generator, dtype: torch.dtype) -> StateDict:

@@ -1,6 +1,5 @@
-"""How a file comes to be: complete, or not at all, and never in the place of another unasked."""
+"""Where a file may come to be: never in the place of another unasked."""
 
-import os
 from pathlib import Path
 
 from esrgan.weights.files import WeightsError
@@ -19,16 +18,3 @@ def check_target(path: Path, *, suffixes: tuple[str, ...], overwrite: bool) -> N
         raise WeightsError(f"{path} cannot be written: the folder {path.parent} does not exist")
     if path.is_dir() or (path.exists() and not overwrite):
         raise WeightsError(f"{path} exists: choose another name or ask to overwrite it")
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Beside its place first, then there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from esrgan import evaluation
 from esrgan.data import write_png
+from esrgan.durable import write_whole
 from esrgan.evaluation import BenchmarkResult, Comparison, Page, SheetRow
 from scoring.arguments import CROP_SIZE, REPORTS, SHEET_IMAGES
 from scoring.benchmarks import Benchmark
@@ -111,9 +112,4 @@ def _write_reports(results: Sequence[BenchmarkResult], folder: Path) -> None:
     data = json.dumps(evaluation.as_json(results), indent=2, allow_nan=False)
     texts = (f"{data}\n", evaluation.as_markdown(results))
     for name, text in zip(REPORTS, texts, strict=True):
-        partial = folder / f".{name}.partial"
-        try:
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(folder / name)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(folder / name, text.encode())
