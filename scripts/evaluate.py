@@ -30,20 +30,22 @@ from dataclasses import replace
 
 from scoring.arguments import NIQE_MODEL, parse_arguments
 from scoring.benchmarks import Benchmark, open_benchmarks
-from scoring.methods import choose_device, common_scale, load_networks, open_method
+from scoring.methods import common_scale, load_networks, open_method
 from scoring.metrics import Metrics, describe_regions, open_metrics
 from scoring.outputs import Outputs, open_outputs
 
 from esrgan import evaluation
 from esrgan.command_line import report_errors
 from esrgan.evaluation import BenchmarkResult, Method
+from esrgan.hardware import choose_device
+from esrgan.weights import newest_weights
 
 AVERAGES = {"RMSE-Y": evaluation.root_mean_square}
 
 
 def main() -> None:
     arguments = parse_arguments(__doc__)
-    sources = evaluation.find_methods(arguments.methods)
+    sources = evaluation.find_methods(arguments.methods, newest_weights)
     device = choose_device(arguments.device)
     networks = load_networks(sources, device)
     scale = common_scale(networks, arguments.scale)

@@ -19,12 +19,13 @@ from pathlib import Path
 
 import torch
 from exporting.arguments import WEIGHTS, parse_arguments, refuse_dialect
-from interpolate import weights_of
 
 from esrgan.command_line import report_errors
 from esrgan.weights import (
     DIALECTS,
     Generator,
+    find_weights,
+    list_checkpoints,
     load_generator,
     read_metadata,
     save_onnx,
@@ -52,8 +53,8 @@ def main() -> None:
 def find_source(word: str, weights: str | None) -> Path:
     """A run's release has one set of weights: where one is to be chosen, it is its checkpoint's."""
     if weights is None or not Path(word).is_dir():
-        return weights_of(word)
-    checkpoints = sorted(Path(word).glob("checkpoints/*.ckpt"))  # named by their iteration
+        return find_weights(word)
+    checkpoints = list_checkpoints(Path(word))
     if not checkpoints:
         raise ValueError(f"{word} has no checkpoint, in which weights could be chosen")
     return checkpoints[-1]

@@ -20,14 +20,17 @@ from interpolation.between import network_output
 from interpolation.curve import as_markdown, as_panel, measure
 from interpolation.strip import STRIP_ALPHAS, strip_rows
 from scoring.benchmarks import Benchmark, open_benchmark
-from scoring.methods import choose_device, load_networks
+from scoring.methods import load_networks
 
 from esrgan.command_line import report_errors
 from esrgan.data import Image, list_images, read_image, write_png
-from esrgan.evaluation import SheetRow, comparison_sheet, find_methods, plot_panels
+from esrgan.evaluation import SheetRow, comparison_sheet, plot_panels
+from esrgan.hardware import choose_device
 from esrgan.weights import (
     SAME_LINEAGE,
     Generator,
+    describe_strangers,
+    find_weights,
     interpolate,
     lineage_similarity,
     save_release,
@@ -42,14 +45,14 @@ def main() -> None:
 
 
 def interpolate_networks(arguments: argparse.Namespace) -> None:
-    parents = [weights_of(word) for word in (arguments.a, arguments.b)]
+    parents = [find_weights(word) for word in (arguments.a, arguments.b)]
     device = choose_device(arguments.device)
     a, b = load_networks(dict(zip("AB", parents, strict=True)), device).values()
     similarity = lineage_similarity(a, b)  # refuses networks of different architecture
     images = read_images(arguments)
     benchmark = open_benchmark(arguments.benchmark, a.scale, None) if arguments.curve else None
     if similarity < SAME_LINEAGE:
-        warn_of_strangers(similarity)
+        print(f"warning: {describe_strangers('A and B', similarity)}", file=sys.stderr)
     # Everything is computed before anything is written: what fails leaves nothing behind.
     rows, gif = draw_images(a, b, images, arguments)
     pictures = {arguments.strip: comparison_sheet(rows)} if rows else {}
@@ -64,15 +67,6 @@ def interpolate_networks(arguments: argparse.Namespace) -> None:
         write_gif(arguments.gif, gif)
 
 
-def weights_of(word: str) -> Path:
-    """As evaluate.py finds them."""
-    if Path(word).exists():
-        (file,) = find_methods([word]).values()
-        if file and file.is_file():
-            return file
-    raise ValueError(f"{word} must be a file of weights, or the folder of a run that has some")
-
-
 def read_images(arguments: argparse.Namespace) -> list[tuple[str, Image]]:
     """Names and contents."""
     files: list[Path] = []
@@ -81,15 +75,6 @@ def read_images(arguments: argparse.Namespace) -> list[tuple[str, Image]]:
     if arguments.gif and len(files) != 1:
         raise ValueError(f"--gif shows one image, and --images has {len(files)}: name one")
     return [(file.stem, read_image(file)) for file in files]
-
-
-def warn_of_strangers(similarity: float) -> None:
-    print(
-        f"warning: A and B have hardly a training in common (the similarity of their weights is "
-        f"{similarity:.2f}, not {SAME_LINEAGE} or more). What lies between them means nothing, "
-        "unless one was trained on from the other",
-        file=sys.stderr,
-    )
 
 
 def draw_images(

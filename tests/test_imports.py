@@ -11,12 +11,12 @@ PACKAGES = {
     "degradations": set(),
     "downloads": {"durable"},
     "evaluation": set(),
-    "inference": {"networks", "weights"},
+    "inference": {"hardware", "networks", "weights"},
     "losses": set(),
     "networks": set(),
     "sweeps": {"command_line", "hydra_errors"},
-    "training": {"durable"},
-    "upscaling": {"command_line", "data", "inference", "weights"},
+    "training": {"durable", "hardware"},
+    "upscaling": {"command_line", "data", "hardware", "inference", "weights"},
     "weights": {"durable", "networks"},
 }
 HYDRA_AT = {"esrgan/hydra_errors.py", "esrgan/sweeps/launch.py"}

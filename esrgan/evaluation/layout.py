@@ -1,7 +1,7 @@
 """Which files the words on a command line stand for. Nothing is read here."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 GT_FOLDERS = ("HR", "GTmod12", "GT", "gt")
@@ -73,10 +73,12 @@ def match_outputs(files: Sequence[Path], keys: Iterable[str]) -> dict[str, Path]
     return {key: candidates[0] for key, candidates in found.items()}
 
 
-def find_methods(words: Iterable[str]) -> dict[str, Path | None]:
+def find_methods(
+    words: Iterable[str], newest_weights: Callable[[Path], Path | None]
+) -> dict[str, Path | None]:
     """For each word on the command line a short name, and a file of weights or folder of results.
 
-    `bicubic` has none. A run's folder stands for its newest release or checkpoint.
+    `bicubic` has none. A folder for which `newest_weights` has a file is a run, and stands for it.
 
     Raises:
         ValueError: there is no such file or folder, two would have the same name, or one that
@@ -92,18 +94,8 @@ def find_methods(words: Iterable[str]) -> dict[str, Path | None]:
             raise ValueError(f"{word} would be called {name}, which names an image: rename it")
         if name in found:
             raise ValueError(f"two methods would be called {name} ({word} is one): rename one")
-        found[name] = None if word == "bicubic" else _newest_weights(path) or path
+        found[name] = None if word == "bicubic" else newest_weights(path) or path
     return found
-
-
-def _newest_weights(run: Path) -> Path | None:
-    releases = [*run.glob("*.pth"), *run.glob("*.safetensors")]
-    checkpoints = sorted(run.glob("checkpoints/*.ckpt"))  # their names begin with the iteration
-    return max(
-        [*checkpoints[-1:], *sorted(releases)],
-        key=lambda file: file.stat().st_mtime_ns,
-        default=None,
-    )
 
 
 def _existing(folder: str) -> Path:

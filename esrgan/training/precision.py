@@ -1,8 +1,6 @@
-from pathlib import Path
-
 import torch
 
-CPU_FLAGS = Path("/proc/cpuinfo")
+from esrgan.hardware import cpu_multiplies_bf16
 
 
 def choose_precision(*, precision: str, accelerator: str) -> str:
@@ -25,11 +23,5 @@ def choose_precision(*, precision: str, accelerator: str) -> str:
     if accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available()):
         in_hardware = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        in_hardware = accelerator in ("auto", "cpu") and _cpu_multiplies_bf16()
+        in_hardware = accelerator in ("auto", "cpu") and cpu_multiplies_bf16()
     return "bf16-mixed" if in_hardware else "32-true"
-
-
-def _cpu_multiplies_bf16() -> bool:
-    # AMX and AVX512-BF16 on x86, BF16 on Arm. Without them bfloat16 is emulated and slower.
-    names = {"amx_bf16", "avx512_bf16", "bf16"}
-    return CPU_FLAGS.exists() and not names.isdisjoint(CPU_FLAGS.read_text().split())

@@ -3,7 +3,13 @@ from esrgan.weights.architecture import Generator
 from esrgan.weights.dialects import DIALECTS
 from esrgan.weights.discriminators import Discriminator
 from esrgan.weights.files import WeightsError, load_state_dict_file
-from esrgan.weights.interpolate import SAME_LINEAGE, interpolate, lineage_similarity
+from esrgan.weights.find import find_weights, list_checkpoints, newest_weights
+from esrgan.weights.interpolate import (
+    SAME_LINEAGE,
+    describe_strangers,
+    interpolate,
+    lineage_similarity,
+)
 from esrgan.weights.load import load_discriminator, load_generator, load_into
 from esrgan.weights.match import MatchReport
 from esrgan.weights.onnx import save_onnx
@@ -19,12 +25,16 @@ __all__ = [
     "Generator",
     "MatchReport",
     "WeightsError",
+    "describe_strangers",
+    "find_weights",
     "interpolate",
     "lineage_similarity",
+    "list_checkpoints",
     "load_discriminator",
     "load_generator",
     "load_into",
     "load_state_dict_file",
+    "newest_weights",
     "read_metadata",
     "run_metadata",
     "save_onnx",

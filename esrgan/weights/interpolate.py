@@ -57,6 +57,15 @@ def lineage_similarity(a: Generator, b: Generator) -> float:
     return median(_cosine(x, state[key]) for key, x in convolutions.items())
 
 
+def describe_strangers(names: str, similarity: float) -> str:
+    """What to say of two networks, called `names`, that are less alike than `SAME_LINEAGE`."""
+    return (
+        f"{names} have hardly a training in common (the similarity of their weights is "
+        f"{similarity:.2f}, not {SAME_LINEAGE} or more). What lies between them means nothing, "
+        "unless one was trained on from the other"
+    )
+
+
 def _refuse_different(a: Generator, b: Generator) -> None:
     differences = [
         f"{name} is {value} and {b.architecture.get(name, 'not known')}"

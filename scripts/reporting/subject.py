@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoring.benchmarks import Benchmark, open_benchmarks
-from scoring.methods import choose_device, common_scale, load_networks
+from scoring.methods import common_scale, load_networks
 
 from esrgan.data import Image
-from esrgan.evaluation import find_methods
+from esrgan.hardware import choose_device
 from esrgan.settings import suggestion
-from esrgan.weights import Generator
+from esrgan.weights import Generator, newest_weights
 from reporting.runs import Run
 
 
@@ -65,12 +65,8 @@ def open_subject(
     Raises:
         ValueError: weights or a benchmark cannot be used, scales differ, or an image is in none.
     """
-    found = [path for run in runs for path in find_methods([str(run.folder)]).values()]
-    weights = {
-        run.name: path
-        for run, path in zip(runs, found, strict=True)
-        if path is not None and path.is_file()
-    }
+    found = {run.name: newest_weights(run.folder) for run in runs}
+    weights = {name: file for name, file in found.items() if file is not None}
     networks = load_networks(weights, choose_device(device))
     scale = common_scale(networks, None)
     if benchmarks is None:

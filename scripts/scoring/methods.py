@@ -15,14 +15,6 @@ from esrgan.weights import Generator, load_generator
 from scoring.benchmarks import Benchmark
 
 
-def choose_device(asked: str | None) -> torch.device:
-    name = asked or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.zeros(1, device=name).device
-    except (AssertionError, RuntimeError) as error:  # which of them depends on the build of torch
-        raise ValueError(f"--device {name} cannot be used: {error}") from error
-
-
 def load_networks(sources: Mapping[str, Path | None], device: torch.device) -> dict[str, Generator]:
     files = {name: source for name, source in sources.items() if source and source.is_file()}
     return {name: load_generator(file).to(device) for name, file in files.items()}

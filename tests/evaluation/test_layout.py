@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from esrgan.evaluation import benchmark_folders, benchmark_name, find_methods, match_outputs
+from esrgan.weights import newest_weights
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_a_benchmark_without_low_resolution_images_has_them_made(tmp_path):
 def test_no_method_may_have_the_name_of_an_image(tmp_path, name):
     (tmp_path / name).mkdir()
     with pytest.raises(ValueError, match=f"would be called {name}, which names an image"):
-        find_methods([str(tmp_path / name)])
+        find_methods([str(tmp_path / name)], newest_weights)
 
 
 def test_a_benchmark_of_another_scale_or_that_is_not_there_is_refused(tmp_path):
@@ -76,15 +77,19 @@ def test_a_run_stands_for_its_newest_weights_and_other_folders_for_themselves(tm
         file.touch()
         os.utime(file, (time, time))
     words = ["bicubic", str(run), str(results)]
-    assert find_methods(words) == {"bicubic": None, "run": release, "results": results}
+    assert find_methods(words, newest_weights) == {
+        "bicubic": None,
+        "run": release,
+        "results": results,
+    }
     release.unlink()
-    assert find_methods([str(run), str(older)]) == {"run": newer, older.stem: older}
+    assert find_methods([str(run), str(older)], newest_weights) == {"run": newer, older.stem: older}
 
 
 def test_methods_that_are_not_there_or_share_a_name_are_refused(tmp_path):
     with pytest.raises(ValueError, match="nowhere must be"):
-        find_methods(["nowhere"])
+        find_methods(["nowhere"], newest_weights)
     (tmp_path / "net.pth").touch()
     (tmp_path / "net").mkdir()
     with pytest.raises(ValueError, match="would be called net"):
-        find_methods([str(tmp_path / "net"), str(tmp_path / "net.pth")])
+        find_methods([str(tmp_path / "net"), str(tmp_path / "net.pth")], newest_weights)

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from esrgan.inference import fastest_dtype, precision
+from esrgan import hardware
+from esrgan.inference import fastest_dtype
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 1)
 
@@ -17,12 +18,12 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda", 1)
 )
 def test_a_cpu_that_multiplies_bfloat16_uses_it(flags, dtype, monkeypatch, tmp_path):
     (tmp_path / "cpuinfo").write_text(f"model name : any\n{flags}\n")
-    monkeypatch.setattr(precision, "CPU_FLAGS", tmp_path / "cpuinfo")
+    monkeypatch.setattr(hardware, "CPU_FLAGS", tmp_path / "cpuinfo")
     assert fastest_dtype(CPU) == dtype
 
 
 def test_a_cpu_that_says_nothing_computes_in_float32(monkeypatch, tmp_path):
-    monkeypatch.setattr(precision, "CPU_FLAGS", tmp_path / "missing")
+    monkeypatch.setattr(hardware, "CPU_FLAGS", tmp_path / "missing")
     assert fastest_dtype(CPU) == torch.float32
 
 

@@ -18,7 +18,7 @@ def test_bfloat16_is_chosen_where_the_cpu_has_it_in_hardware(
     flags: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
-    monkeypatch.setattr("esrgan.training.precision.CPU_FLAGS", tmp_path / "cpuinfo")
+    monkeypatch.setattr("esrgan.hardware.CPU_FLAGS", tmp_path / "cpuinfo")
     assert choose_precision(precision="auto", accelerator="cpu") == expected
 
 
