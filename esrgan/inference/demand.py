@@ -6,6 +6,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from esrgan.inference.upscale import computing_exactly
+from esrgan.weights import multiple_of
 
 SPREADS = 6.5
 """Overlap of tiles, in standard deviations of a network's effective receptive field.
@@ -38,7 +39,7 @@ def measure_demand(network: nn.Module) -> Demand:
     Args:
         network: in evaluation mode.
     """
-    multiple = int(getattr(network, "unshuffle", 1))
+    multiple = multiple_of(network)
     side = 8 * multiple
     reach = variance = 0.0
     largest = 3 * side**2

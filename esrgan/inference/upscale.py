@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from esrgan.inference.pixels import to_pixels, to_tensor
+from esrgan.weights import multiple_of
 
 Image = NDArray[np.uint8]
 """An RGB image, uint8, (H, W, 3)."""
@@ -30,7 +31,7 @@ def upscale(network: nn.Module, lq: Image) -> Image:
     height, width = lq.shape[:2]
     weights = next(network.parameters())
     with _evaluating(network), computing_exactly(weights.device):
-        padded = to_tensor(lq, multiple=int(getattr(network, "unshuffle", 1)), like=weights)
+        padded = to_tensor(lq, multiple=multiple_of(network), like=weights)
         sr = network(padded)[0]
     if not torch.isfinite(sr).all():
         raise ValueError("the network's output is not finite: its weights have diverged")

@@ -12,7 +12,7 @@ from esrgan.inference.memory import is_out_of_memory, memory_for_a_tile
 from esrgan.inference.pixels import Pixels, at_least_float32, to_pixels, to_tensor
 from esrgan.inference.upscale import computing_exactly
 from esrgan.inference.windows import Window, side_for
-from esrgan.weights import Generator
+from esrgan.weights import Generator, multiple_of
 
 SMALLEST_TILE = 32
 """Half of it saves no memory: its overlap is what remains."""
@@ -58,7 +58,7 @@ class Upscaler:
         if not dtype.is_floating_point:
             raise ValueError(f"dtype ({dtype}) must be a floating-point type, as torch.float32 is")
         self.scale = network.scale
-        self._multiple = int(getattr(network, "unshuffle", 1))
+        self._multiple = multiple_of(network)
         self._network = copy.deepcopy(network).eval()
         self._network.to(dtype).to(memory_format=torch.channels_last)
         self._weights = next(self._network.parameters())

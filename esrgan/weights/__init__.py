@@ -1,5 +1,5 @@
 from esrgan.weights.about import read_metadata, run_metadata
-from esrgan.weights.architecture import Generator
+from esrgan.weights.architecture import Generator, multiple_of
 from esrgan.weights.dialects import DIALECTS
 from esrgan.weights.discriminators import Discriminator
 from esrgan.weights.files import WeightsError, load_state_dict_file
@@ -34,6 +34,7 @@ __all__ = [
     "load_generator",
     "load_into",
     "load_state_dict_file",
+    "multiple_of",
     "newest_weights",
     "read_metadata",
     "run_metadata",

@@ -45,6 +45,11 @@ def build_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Gener
     )
 
 
+def multiple_of(network: nn.Module) -> int:
+    """What height and width of its input must be multiples of."""
+    return int(getattr(network, "unshuffle", 1))
+
+
 def _build_rrdb(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> RRDBNet:
     num_features, channels = _conv_shape(state, "conv_first.weight")
     unshuffle = math.isqrt(channels // 3)

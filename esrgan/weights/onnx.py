@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from esrgan.durable import write_whole
-from esrgan.weights.architecture import Generator
+from esrgan.weights.architecture import Generator, multiple_of
 from esrgan.weights.files import WeightsError
 from esrgan.weights.writing import check_target
 
@@ -73,7 +73,7 @@ def _require_packages() -> None:
 
 
 def _export(network: Generator) -> "onnx.ModelProto":
-    multiple = _multiple_of(network)
+    multiple = multiple_of(network)
     side = torch.export.Dim
     shape = {0: side("batch"), 2: multiple * side("height"), 3: multiple * side("width")}
     program = torch.onnx.export(
@@ -97,7 +97,7 @@ def _describe(model: "onnx.ModelProto", network: Generator, metadata: Mapping[st
     about = {
         **metadata,
         "scale": str(network.scale),
-        "multiple_of": str(_multiple_of(network)),
+        "multiple_of": str(multiple_of(network)),
         "architecture": json.dumps(network.architecture),
     }
     onnx.helper.set_model_props(model, about)
@@ -109,7 +109,7 @@ def _largest_difference(content: bytes, network: Generator) -> float:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    multiple = _multiple_of(network)
+    multiple = multiple_of(network)
     numbers = torch.Generator().manual_seed(0)
     differences = []
     for batch, height, width in SIZES:
@@ -118,7 +118,3 @@ def _largest_difference(content: bytes, network: Generator) -> float:
         with torch.no_grad():
             differences.append((torch.from_numpy(sr) - network(lq)).abs().max())
     return float(torch.stack(differences).max())
-
-
-def _multiple_of(network: Generator) -> int:
-    return int(getattr(network, "unshuffle", 1))
