@@ -1,7 +1,10 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+from esrgan.command_line import report_errors
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +14,18 @@ def reference_data() -> Path:
     if not folder:
         pytest.skip("ESRGAN_REFERENCE_DATA is not set: it names the folder of reference images")
     return Path(folder)
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Calls a command as from a shell: the script's name, its main function, the arguments.
+
+    Returns its exit code and what it wrote to stdout and to stderr.
+    """
+
+    def call_main(name, main, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        code = report_errors(main)
+        return code, *capsys.readouterr()
+
+    return call_main

@@ -1,18 +1,17 @@
 import hashlib
-import sys
+from functools import partial
 
 import download_data
 import pytest
 import yaml
 
-from esrgan.command_line import report_errors
 from esrgan.evaluation import benchmark_folders
 
 NIQE = b"the parameters"
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
+def run(tmp_path, monkeypatch, call):
     """Calls the command in a folder of its own, with a table of two entries."""
     about = {"about": "parameters", "terms": "none", "use": "evaluate.py {target}"}
     file = {"file": "p.npz", "page": "https://a.org", "size": len(NIQE)}
@@ -27,13 +26,7 @@ def run(tmp_path, monkeypatch, capsys):
     (tmp_path / "hand").mkdir()
     (tmp_path / "hand/p.npz").write_bytes(NIQE)
 
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["download_data.py", *words])
-        code = report_errors(download_data.main)
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
+    return partial(call, "download_data.py", download_data.main)
 
 
 def test_what_was_fetched_by_hand_is_installed_and_its_use_is_told(run, tmp_path):

@@ -1,27 +1,21 @@
 import json
 import re
 import shutil
-import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from evaluate import main
 
-from esrgan.command_line import report_errors
 from esrgan.data.images import read_image, write_png
 from esrgan.degradations import resize_uint8
 from esrgan.networks import RRDBNet
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run_script(*arguments):
-        monkeypatch.setattr(sys, "argv", ["evaluate.py", *map(str, arguments)])
-        code = report_errors(main)
-        return code, *capsys.readouterr()
-
-    return run_script
+def run(call):
+    return partial(call, "evaluate.py", main)
 
 
 @pytest.fixture

@@ -1,36 +1,19 @@
-import importlib.util
 import json
-import sys
-from pathlib import Path
+from functools import partial
 
+import export
 import pytest
 import torch
 from safetensors import safe_open
 
-from esrgan.command_line import FAILED, report_errors
+from esrgan.command_line import FAILED
 from esrgan.networks import RRDBNet, SRResNet
 from esrgan.weights import load_generator, read_metadata, save_release
 
-SCRIPT = Path(__file__).parents[1] / "scripts/export.py"
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("export_script", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
 
 @pytest.fixture
-def run(script, monkeypatch, capsys):
-    def run_script(*arguments):
-        monkeypatch.setattr(sys, "argv", ["export.py", *map(str, arguments)])
-        code = report_errors(script.main)
-        return code, *capsys.readouterr()
-
-    return run_script
+def run(call):
+    return partial(call, "export.py", export.main)
 
 
 def tiny(num_blocks=1):
@@ -120,7 +103,7 @@ def test_of_a_checkpoint_either_set_can_be_written(
 
 
 def test_a_program_is_told_with_the_difference_that_was_measured(
-    run, script, release, tmp_path, monkeypatch
+    run, release, tmp_path, monkeypatch
 ):
     given = {}
 
@@ -129,7 +112,7 @@ def test_a_program_is_told_with_the_difference_that_was_measured(
         path.write_bytes(bytes(70_000))
         return 4.52e-6
 
-    monkeypatch.setattr(script, "save_onnx", save)  # the exporter takes seconds
+    monkeypatch.setattr(export, "save_onnx", save)  # the exporter takes seconds
     code, printed, _ = run(release, "--output", tmp_path / "a.onnx", "--overwrite")
     assert code == 0
     assert "a.onnx: 0.1 MB, float32, at most 4.5e-06 from PyTorch's output" in printed
@@ -164,12 +147,12 @@ def test_a_source_is_not_replaced_by_what_is_made_of_it(run, release):
     assert release.read_bytes() == before
 
 
-def test_a_run_does_not_come_to_stand_for_an_export_of_it(run, checkpoint, script, monkeypatch):
+def test_a_run_does_not_come_to_stand_for_an_export_of_it(run, checkpoint, monkeypatch):
     folder = checkpoint.parents[1]
     code, _, errors = run(folder, "--output", folder / "half.pth", "--half")
     assert code == FAILED
     assert "is the folder of a run, which would then stand for half.pth" in errors
-    monkeypatch.setattr(script, "save_onnx", lambda path, *_, **__: path.touch() or 0.0)
+    monkeypatch.setattr(export, "save_onnx", lambda path, *_, **__: path.touch() or 0.0)
     assert run(folder, "--output", folder / "gan.onnx")[0] == 0  # which is never looked for
 
 

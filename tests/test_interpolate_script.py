@@ -1,41 +1,25 @@
-import importlib.util
-import sys
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
+import interpolate
 import numpy as np
 import pytest
 import torch
 from PIL import Image as Pillow
 
-from esrgan.command_line import report_errors
 from esrgan.data import read_image, write_png
 from esrgan.evaluation import SheetRow, comparison_sheet, most_different_window, psnr_y
 from esrgan.inference import upscale
 from esrgan.networks import RRDBNet
 from esrgan.weights import load_generator, save_release
 
-SCRIPT = Path(__file__).parents[1] / "scripts/interpolate.py"
 STRIP_ALPHAS = (1, 0.8, 0.6, 0.4, 0.2, 0)
 
 
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("interpolate_script", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def run(script, monkeypatch, capsys):
-    def run_script(*arguments):
-        monkeypatch.setattr(sys, "argv", ["interpolate.py", *map(str, arguments)])
-        code = report_errors(script.main)
-        return code, *capsys.readouterr()
-
-    return run_script
+def run(call):
+    return partial(call, "interpolate.py", interpolate.main)
 
 
 def tiny(seed, *, num_blocks=1):
@@ -171,14 +155,14 @@ def test_the_animation_goes_from_a_to_b_in_eleven_frames(run, parents, networks,
         assert errors[number] < 16
 
 
-def test_each_network_sees_an_image_once(run, script, parents, image, tmp_path, monkeypatch):
+def test_each_network_sees_an_image_once(run, parents, image, tmp_path, monkeypatch):
     seen = []
 
     def output(a, b, alpha, lq):
         seen.append(alpha)
         return np.full((40, 48, 3), round(100 * alpha), np.uint8)
 
-    monkeypatch.setattr(script, "network_output", output)
+    monkeypatch.setattr(interpolate, "network_output", output)
     files = ("--strip", tmp_path / "a.png", "--gif", tmp_path / "a.gif")
     assert run(*parents, "--images", image, *files)[0] == 0
     assert sorted(seen) == [n / 10 for n in range(11)]
@@ -239,10 +223,10 @@ def test_earlier_files_are_overwritten_only_on_request(run, parents, image, tmp_
     assert all(path.stat().st_size > 100 for path in written)
 
 
-def test_mistakes_end_in_one_line_before_any_work(
-    run, script, parents, image, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(script, "network_output", lambda *_: pytest.fail("it has begun to work"))
+def test_mistakes_end_in_one_line_before_any_work(run, parents, image, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        interpolate, "network_output", lambda *_: pytest.fail("it has begun to work")
+    )
     write_png(image.with_name("tree.png"), read_image(image))
     (tmp_path / "empty").mkdir()
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
@@ -281,7 +265,7 @@ def test_mistakes_end_in_one_line_before_any_work(
     assert contents(tmp_path) == before
 
 
-def test_what_fails_midway_leaves_nothing(run, script, parents, image, tmp_path, monkeypatch):
+def test_what_fails_midway_leaves_nothing(run, parents, image, tmp_path, monkeypatch):
     files = ("--strip", tmp_path / "new/a.png", "--gif", tmp_path / "new/a.gif")
     arguments = (*parents, "--images", image, *files, "--alpha", 1, "--output", tmp_path / "new")
     before = contents(tmp_path)
@@ -290,7 +274,7 @@ def test_what_fails_midway_leaves_nothing(run, script, parents, image, tmp_path,
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(script, "encode_gif", fail)
+        patch.setattr(interpolate, "encode_gif", fail)
         assert run(*arguments)[0] == 2
     assert contents(tmp_path) == before
     with monkeypatch.context() as patch:

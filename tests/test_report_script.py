@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,6 @@ import pytest
 import report
 import torch
 
-from esrgan.command_line import report_errors
 from esrgan.data.images import read_image, write_png
 from esrgan.networks import RRDBNet
 from esrgan.weights import save_release
@@ -19,13 +19,8 @@ FILES = ["curves.png", "figure.png", "report.csv", "report.md"]
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run_script(*arguments):
-        monkeypatch.setattr(sys, "argv", ["report.py", *map(str, arguments)])
-        code = report_errors(lambda: report.report(report.parse_arguments()))
-        return code, *capsys.readouterr()
-
-    return run_script
+def run(call):
+    return partial(call, "report.py", lambda: report.report(report.parse_arguments()))
 
 
 @pytest.fixture
