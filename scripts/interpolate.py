@@ -27,12 +27,10 @@ from esrgan.data import Image, list_images, read_image, write_png
 from esrgan.evaluation import SheetRow, comparison_sheet, plot_panels
 from esrgan.hardware import choose_device
 from esrgan.weights import (
-    SAME_LINEAGE,
     Generator,
-    describe_strangers,
     find_weights,
     interpolate,
-    lineage_similarity,
+    lineage_warning,
     save_release,
 )
 
@@ -48,11 +46,11 @@ def interpolate_networks(arguments: argparse.Namespace) -> None:
     parents = [find_weights(word) for word in (arguments.a, arguments.b)]
     device = choose_device(arguments.device)
     a, b = load_networks(dict(zip("AB", parents, strict=True)), device).values()
-    similarity = lineage_similarity(a, b)  # refuses networks of different architecture
+    warning = lineage_warning(a, b, names="A and B")  # refuses networks of other architecture
     images = read_images(arguments)
     benchmark = open_benchmark(arguments.benchmark, a.scale, None) if arguments.curve else None
-    if similarity < SAME_LINEAGE:
-        print(f"warning: {describe_strangers('A and B', similarity)}", file=sys.stderr)
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr)
     # Everything is computed before anything is written: what fails leaves nothing behind.
     rows, gif = draw_images(a, b, images, arguments)
     pictures = {arguments.strip: comparison_sheet(rows)} if rows else {}

@@ -11,15 +11,7 @@ import torch
 from esrgan.data import Picture
 from esrgan.hardware import choose_device
 from esrgan.inference import Upscaler, fastest_dtype
-from esrgan.weights import (
-    SAME_LINEAGE,
-    Generator,
-    describe_strangers,
-    find_weights,
-    interpolate,
-    lineage_similarity,
-    load_generator,
-)
+from esrgan.weights import Generator, find_weights, interpolate, lineage_warning, load_generator
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -69,7 +61,7 @@ def _network(arguments: argparse.Namespace) -> tuple[Generator, str]:
 
 
 def _between(a: Generator, b: Generator, alpha: float) -> Generator:
-    similarity = lineage_similarity(a, b)
-    if similarity < SAME_LINEAGE:
-        sys.stderr.write(f"warning: {describe_strangers('these networks', similarity)}\n")
+    warning = lineage_warning(a, b, names="these networks")
+    if warning:
+        sys.stderr.write(f"warning: {warning}\n")
     return interpolate(a, b, alpha)

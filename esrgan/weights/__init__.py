@@ -6,9 +6,9 @@ from esrgan.weights.files import WeightsError, load_state_dict_file
 from esrgan.weights.find import find_weights, list_checkpoints, newest_weights
 from esrgan.weights.interpolate import (
     SAME_LINEAGE,
-    describe_strangers,
     interpolate,
     lineage_similarity,
+    lineage_warning,
 )
 from esrgan.weights.load import load_discriminator, load_generator, load_into
 from esrgan.weights.match import MatchReport
@@ -25,10 +25,10 @@ __all__ = [
     "Generator",
     "MatchReport",
     "WeightsError",
-    "describe_strangers",
     "find_weights",
     "interpolate",
     "lineage_similarity",
+    "lineage_warning",
     "list_checkpoints",
     "load_discriminator",
     "load_generator",

@@ -57,8 +57,15 @@ def lineage_similarity(a: Generator, b: Generator) -> float:
     return median(_cosine(x, state[key]) for key, x in convolutions.items())
 
 
-def describe_strangers(names: str, similarity: float) -> str:
-    """What to say of two networks, called `names`, that are less alike than `SAME_LINEAGE`."""
+def lineage_warning(a: Generator, b: Generator, *, names: str) -> str | None:
+    """What to say of two networks, called `names`, that are less alike than `SAME_LINEAGE`.
+
+    Raises:
+        ValueError: the networks are not of one architecture.
+    """
+    similarity = lineage_similarity(a, b)
+    if similarity >= SAME_LINEAGE:
+        return None
     return (
         f"{names} have hardly a training in common (the similarity of their weights is "
         f"{similarity:.2f}, not {SAME_LINEAGE} or more). What lies between them means nothing, "
