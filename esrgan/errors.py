@@ -1,0 +1,42 @@
+"""How mistakes reach a user: in a line with what to do, and as an exit code."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+
+FAILED = 2
+STOPPED = 75  # "try again": what a scheduler expects of a job that can be continued
+INTERRUPTED = 130
+
+_NUM_LISTED = 5
+
+
+def report_errors(command: Callable[[], int | None]) -> int:
+    """Run a command and return its exit code; what a user can mend becomes a line on stderr."""
+    try:
+        return command() or 0
+    except ValueError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return FAILED
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"error: {place}{error.strerror or error}\n")
+        return FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """What a misspelt name may have meant, for the end of an error message."""
+    names = [name for name in known if not name.startswith("_")]
+    close = get_close_matches(wrong, names, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"there are {', '.join(sorted(names))}" if names else "there is none in this place"
+
+
+def listed(things: Sequence[object]) -> str:
+    """The first few, and how many more there are."""
+    more = f" and {len(things) - _NUM_LISTED} more" if len(things) > _NUM_LISTED else ""
+    return ", ".join(map(str, things[:_NUM_LISTED])) + more

@@ -1,0 +1,97 @@
+"""Files that are complete or as they were, that nobody else is at, and that nothing writes over."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+from filelock import AcquireReturnProxy, FileLock, Timeout
+
+_numbers = count()
+GIVE_OVERWRITE = "choose another name, or give --overwrite"
+
+
+@contextmanager
+def writing_whole(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
+    """A file to write to, which gets its name when the block ends well; it is on the disk then.
+
+    After an error, also of the machine, there is what was there before.
+
+    Raises:
+        ValueError: `path` exists, and `overwrite` is not set.
+    """
+    refuse_existing(path, overwrite=overwrite)
+    # Its own name, not a longer form of the other, which may be as long as names can be
+    partial = path.with_name(f".{os.getpid()}-{next(_numbers)}.partial")
+    try:
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        refuse_existing(path, overwrite=overwrite)  # it may have appeared in the meantime
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    flush(path.parent)
+
+
+def write_whole(path: Path, content: bytes, *, overwrite: bool) -> None:
+    """`writing_whole` of content that is there.
+
+    Raises:
+        ValueError: `path` exists, and `overwrite` is not set.
+    """
+    with writing_whole(path, overwrite=overwrite) as file:
+        file.write(content)
+
+
+def flush(path: Path) -> None:
+    """Return when the content of a file, or the names in a folder, are on the disk."""
+    if os.name == "nt" and path.is_dir():  # Windows opens no folders, and keeps names by itself
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def refuse_existing(
+    path: Path, *, overwrite: bool = False, fix: str = "remove it or choose another name"
+) -> None:
+    """Nothing of a user's is written over unasked.
+
+    Raises:
+        ValueError: `path` is a folder; or it exists, and `overwrite` is not set.
+    """
+    if path.is_dir() or (path.exists() and not overwrite):
+        raise ValueError(f"{path} exists and is not overwritten: {fix}")
+
+
+def check_target(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = ()) -> None:
+    """Refuse before the work what could not be written after it; folders can still be made.
+
+    Raises:
+        ValueError: the name ends in none of the suffixes, the file exists and `overwrite` is not
+            set, or where its folder should be there is something else.
+    """
+    if suffixes and path.suffix not in suffixes:
+        raise ValueError(f"{path} must end in {' or '.join(suffixes)}")
+    refuse_existing(path, overwrite=overwrite, fix=GIVE_OVERWRITE)
+    nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    if not nearest.is_dir():
+        raise ValueError(f"{path} cannot be written: {nearest} is not a folder")
+
+
+def try_lock(path: Path) -> AcquireReturnProxy | None:
+    """Keep other processes from what a lock file stands for, until what is returned is released.
+
+    It is released at the end of a `with` block, when nothing refers to it any more, and when this
+    process ends, however it ends. None: another process has it.
+    """
+    try:
+        return FileLock(path).acquire(blocking=False)
+    except Timeout:
+        return None

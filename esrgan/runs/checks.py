@@ -1,0 +1,161 @@
+"""The rules that settings must obey before anything is built."""
+
+import inspect
+import os
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from esrgan.errors import suggestion
+from esrgan.runs.settings import Settings
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Refuse settings that cannot work, in milliseconds.
+
+    Args:
+        settings: the resolved configuration, plain containers.
+
+    Raises:
+        ValueError: names the key, its value, the rule and the fix.
+    """
+    known = Settings.__dataclass_fields__
+    for key in settings:
+        if key not in known:
+            raise ValueError(f"{key} is not a setting: {suggestion(key, known)}")
+    for key in ("scale", "patch_size", "batch_size", "iterations", "log_every"):
+        if settings[key] < 1:
+            raise ValueError(f"{key} ({settings[key]}) must be at least 1")
+    if settings["seed"] < 0:
+        raise ValueError(f"seed ({settings['seed']}) must not be negative")
+    resume = settings["resume"]
+    if isinstance(resume, str) and resume != "auto":
+        raise ValueError(f"resume ({resume}) must be true, false or auto")
+    _check_patch_size(settings)
+    _check_folders(settings)
+    _check_devices(settings)
+    _check_adversary(settings)
+
+
+def _check_adversary(settings: Mapping[str, Any]) -> None:
+    is_gan = "adversary" in settings["training"]
+    for key, choice in (("discriminator", "vgg"), ("adversarial", "relativistic")):
+        if is_gan and not settings[key]:
+            raise ValueError(f"the GAN stage needs a {key}: give {key}={choice}")
+        if not is_gan and settings[key]:
+            raise ValueError(f"{key} has no effect in the PSNR stage: give {key}=none")
+    input_size = settings["discriminator"].get("input_size", settings["patch_size"])
+    if input_size != settings["patch_size"]:
+        raise ValueError(
+            f"discriminator.input_size ({input_size}) must be equal to patch_size "
+            f"({settings['patch_size']})"
+        )
+
+
+def _check_devices(settings: Mapping[str, Any]) -> None:
+    trainer = settings["trainer"]
+    several = isinstance(trainer["strategy"], Mapping)
+    devices = trainer["devices"]
+    if not several and devices != 1:
+        raise ValueError(
+            f"trainer.devices ({devices}) must be 1: for several devices give trainer=ddp too"
+        )
+    if not several and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError(
+            f"{os.environ['WORLD_SIZE']} processes were started (WORLD_SIZE): give trainer=ddp "
+            "too, or each would train alone"
+        )
+    if isinstance(devices, int) and devices > 0:
+        num_processes = devices * trainer["num_nodes"]
+        batch_size = settings["batch_size"]
+        if batch_size % num_processes:
+            lower = batch_size - batch_size % num_processes
+            near = " or ".join(str(size) for size in (lower, lower + num_processes) if size > 0)
+            raise ValueError(
+                f"batch_size ({batch_size}) counts the samples of all processes and must be a "
+                f"multiple of their number ({num_processes}): use {near}"
+            )
+
+
+def _check_patch_size(settings: Mapping[str, Any]) -> None:
+    scale, patch_size = settings["scale"], settings["patch_size"]
+    if patch_size % scale:
+        below = patch_size - patch_size % scale
+        near = " or ".join(str(size) for size in (below, below + scale) if size > 0)
+        raise ValueError(
+            f"patch_size ({patch_size}) must be a multiple of scale ({scale}): use {near}"
+        )
+
+
+def _check_folders(settings: Mapping[str, Any]) -> None:
+    for key in ("train_set", "validation_set"):
+        if settings[key] is not None and not Path(settings[key]).is_dir():
+            raise ValueError(
+                f"{key} ({settings[key]}) is not a folder: data/README.md says how to make it, "
+                f"{key}=FOLDER names another"
+            )
+    name = Path(settings["name"])
+    if name.is_absolute() or ".." in name.parts or not name.parts:
+        raise ValueError(f"name ({settings['name']}) must be a path below experiments/")
+
+
+def check_targets(settings: Mapping[str, Any]) -> None:
+    """Hold the values of every part against the signature of what it builds.
+
+    Raises:
+        ValueError: a part that does not exist, an argument it does not have, or a value of a type
+            that the argument does not take.
+    """
+    for key, node in _targets(settings, ""):
+        target = _find(f"{key}_target_", node["_target_"])
+        _check_arguments(key, node, target)
+
+
+def _targets(node: object, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield key, node
+        for name, child in node.items():
+            yield from _targets(child, f"{key}{name}.")
+
+
+def _find(key: str, name: str) -> Callable[..., object]:
+    module, _, attribute = name.rpartition(".")
+    try:
+        found: Callable[..., object] = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{key} ({name}) cannot be found: {error}") from error
+    return found
+
+
+def _check_arguments(key: str, node: Mapping[str, Any], target: Callable[..., object]) -> None:
+    parameters = inspect.signature(target).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name, value in node.items():
+        if name.startswith("_") and name.endswith("_"):
+            continue
+        if name not in parameters:
+            if not takes_any:
+                raise ValueError(f"{key}{name} is not a setting: {suggestion(name, parameters)}")
+            continue
+        if not _fits(value, parameters[name].annotation):
+            wanted = inspect.formatannotation(parameters[name].annotation)
+            raise ValueError(f"{key}{name} ({value!r}) must be of the type {wanted}")
+
+
+def _fits(value: object, annotation: object) -> bool:
+    """Whether a plain value can be meant by an annotation; only plain types are judged."""
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return any(_fits(value, option) for option in typing.get_args(annotation))
+    if annotation is None or annotation is type(None):
+        return value is None
+    if annotation is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(annotation, type) and isinstance(value, bool | int | float | str | None):
+        return annotation in type(value).__mro__
+    return True
