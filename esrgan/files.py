@@ -7,7 +7,10 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
-from filelock import AcquireReturnProxy, FileLock, Timeout
+from filelock import AcquireReturnProxy, BaseFileLock, FileLock, Timeout
+
+Held = AcquireReturnProxy[BaseFileLock]
+"""A lock that this process has: until `release`, or until nothing refers to it any more."""
 
 _numbers = count()
 GIVE_OVERWRITE = "choose another name, or give --overwrite"
@@ -85,7 +88,7 @@ def check_target(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = ())
         raise ValueError(f"{path} cannot be written: {nearest} is not a folder")
 
 
-def try_lock(path: Path) -> AcquireReturnProxy | None:
+def try_lock(path: Path) -> Held | None:
     """Keep other processes from what a lock file stands for, until what is returned is released.
 
     It is released at the end of a `with` block, when nothing refers to it any more, and when this

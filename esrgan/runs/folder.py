@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import AcquireReturnProxy
-
 from esrgan import __version__
-from esrgan.files import try_lock
+from esrgan.files import Held, try_lock
 from esrgan.runs.checkpoints import list_checkpoints, read_newest
 from esrgan.runs.logs import Line, read_log
 from esrgan.runs.settings import (
@@ -121,7 +119,7 @@ class OpenRun:
     def __init__(self, folder: Path, *, settings: Mapping[str, Any], resume: bool | str) -> None:
         self.folder = RunFolder(folder)
         self._settings = settings
-        self._lock: AcquireReturnProxy | None = None
+        self._lock: Held | None = None
         if resume == "auto":
             resume = bool(self.folder.list_checkpoints())
         self._resume = bool(resume)
