@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from filelock import AcquireReturnProxy, BaseFileLock, FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
-Held = AcquireReturnProxy[BaseFileLock]
+Held = AcquireReturnProxy[Any]
 """A lock that this process has: until `release`, or until nothing refers to it any more."""
 
 _numbers = count()
