@@ -1,0 +1,1 @@
+"""Results for people: tables, sheets, pages, plots, each written in one place."""
