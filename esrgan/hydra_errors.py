@@ -13,7 +13,7 @@ from hydra.errors import (
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from esrgan.settings import suggestion
+from esrgan.errors import suggestion
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from esrgan.evaluation.layout import (
     match_outputs,
 )
 from esrgan.evaluation.ma_scores import MaScores
+from esrgan.evaluation.metrics import METRICS, find_metric, open_metrics
 from esrgan.evaluation.niqe import NiqeModel, load_niqe_model, niqe
 from esrgan.evaluation.page import Page, open_page
 from esrgan.evaluation.pirm import (
@@ -41,6 +42,7 @@ from esrgan.evaluation.ssim import ssim_rgb, ssim_y
 __all__ = [
     "GROUND_TRUTH",
     "LOWER_IS_BETTER",
+    "METRICS",
     "REGIONS",
     "BenchmarkResult",
     "Comparison",
@@ -65,10 +67,12 @@ __all__ = [
     "comparison_sheet",
     "describe_protocol",
     "find_methods",
+    "find_metric",
     "load_niqe_model",
     "match_outputs",
     "most_different_window",
     "niqe",
+    "open_metrics",
     "open_page",
     "perceptual_index",
     "pirm_region",

@@ -10,8 +10,7 @@ from esrgan.losses.adversarial import (
     RelativisticAverageGAN,
     StandardGAN,
 )
-from esrgan.losses.perceptual import PerceptualLoss
-from esrgan.losses.weighted import WeightedLoss
+from esrgan.losses.content import PerceptualLoss, WeightedLoss
 
 __all__ = [
     "HingeGAN",

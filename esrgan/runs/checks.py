@@ -37,11 +37,11 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     _check_patch_size(settings)
     _check_folders(settings)
     _check_devices(settings)
-    _check_adversary(settings)
+    _check_discriminator(settings)
 
 
-def _check_adversary(settings: Mapping[str, Any]) -> None:
-    is_gan = "adversary" in settings["training"]
+def _check_discriminator(settings: Mapping[str, Any]) -> None:
+    is_gan = "discriminator" in settings["training"]
     for key, choice in (("discriminator", "vgg"), ("adversarial", "relativistic")):
         if is_gan and not settings[key]:
             raise ValueError(f"the GAN stage needs a {key}: give {key}={choice}")
@@ -132,7 +132,7 @@ def _find(key: str, name: str) -> Callable[..., object]:
 
 
 def _check_arguments(key: str, node: Mapping[str, Any], target: Callable[..., object]) -> None:
-    parameters = inspect.signature(target).parameters
+    parameters = _parameters(target)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name, value in node.items():
         if name.startswith("_") and name.endswith("_"):
@@ -144,6 +144,20 @@ def _check_arguments(key: str, node: Mapping[str, Any], target: Callable[..., ob
         if not _fits(value, parameters[name].annotation):
             wanted = inspect.formatannotation(parameters[name].annotation)
             raise ValueError(f"{key}{name} ({value!r}) must be of the type {wanted}")
+
+
+def _parameters(target: Callable[..., object]) -> dict[str, inspect.Parameter]:
+    """By name; of a class that hands on what it does not know, those of its parents too."""
+    parameters = dict(inspect.signature(target).parameters)
+    parents = target.__mro__[1:] if isinstance(target, type) else ()
+    for parent in parents:
+        rest = [name for name, p in parameters.items() if p.kind is p.VAR_KEYWORD]
+        if not rest or parent is object:
+            break
+        if "__init__" in vars(parent):
+            parameters.pop(rest[0])
+            parameters |= inspect.signature(parent).parameters
+    return parameters
 
 
 def _fits(value: object, annotation: object) -> bool:

@@ -1,22 +1,25 @@
 """A job of a sweep: it trains in a process of its own, whichever launcher of Hydra's runs it."""
 
-import json
+import itertools
 import logging
 import os
+import re
 import signal
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from esrgan.command_line import STOPPED
-from esrgan.sweeps.gpu import free_gpu, visible_gpus
-from esrgan.sweeps.plan import RUNS, Job
+import esrgan
+from esrgan.errors import STOPPED
+from esrgan.files import try_lock
+from esrgan.runs import RUNS, RunFolder
+from esrgan.sweeps.plan import Job
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 POLL = 0.2  # seconds
@@ -50,12 +53,12 @@ class JobRunner:
 
     Args:
         jobs: of the whole sweep.
-        script: `train.py`.
+        command: trains one run by the overrides that are appended to it.
         stop: asks all jobs to end.
     """
 
     jobs: Sequence[Job]
-    script: Path
+    command: Sequence[str]
     stop: StopFile
 
     def find(self, overrides: Iterable[str]) -> Job:
@@ -70,7 +73,7 @@ class JobRunner:
     def run(self, job: Job, settings: Mapping[str, Any]) -> int:
         """Start a job, go on with it, or leave it if it is done; returns its exit code."""
         title = f"job {self.jobs.index(job) + 1} of {len(self.jobs)}: {job.name}"
-        if is_finished(RUNS / job.name, settings):
+        if RunFolder(RUNS / job.name).is_finished(settings):
             log.info("%s is done", title)
             return 0
         _leave_signals_to_the_launcher()
@@ -80,25 +83,18 @@ class JobRunner:
             log.info("%s", title)
             overrides = ["resume=auto", *job.overrides, job.name_override]
             process = subprocess.Popen(
-                [sys.executable, str(self.script), *overrides],
-                env=os.environ | environment,
+                [*self.command, *overrides],
+                env=os.environ | _same_package() | environment,
                 stdin=subprocess.DEVNULL,
                 process_group=0,  # a Ctrl-C reaches it once: from here
             )
             return _wait(process, self.stop)
 
 
-def is_finished(folder: Path, settings: Mapping[str, Any]) -> bool:
-    """Whether the run of exactly these settings has its release; `resume` may be any.
-
-    RunFolder is not asked, because Lightning takes seconds to import. Whatever is not finished by
-    this answer is started, and judges for itself.
-    """
-    stored = folder / "settings.json"
-    if not (stored.exists() and (folder / f"{folder.name}.pth").exists()):
-        return False
-    before: dict[str, Any] = json.loads(stored.read_text())
-    return before | {"resume": None} == {**settings, "resume": None}
+def _same_package() -> dict[str, str]:
+    """What lets `python -m esrgan` find the package where this process has found it."""
+    places = [str(Path(esrgan.__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, places))}
 
 
 def _leave_signals_to_the_launcher() -> None:
@@ -135,3 +131,42 @@ def _device(trainer: Mapping[str, Any], stop: StopFile) -> Iterator[dict[str, st
     locks = Path(tempfile.gettempdir(), f"esrgan-gpus-{os.getuid()}")
     with free_gpu(gpus, locks, stop=stop.exists) as gpu:
         yield {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that a training sees here, as CUDA_VISIBLE_DEVICES names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [gpu for gpu in named.split(",") if gpu]
+    command = ["nvidia-smi", "--list-gpus"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except FileNotFoundError:
+        return []
+    return re.findall(r"^GPU (\d+):", listed, flags=re.MULTILINE)
+
+
+@contextmanager
+def free_gpu(gpus: Sequence[str], locks: Path, *, stop: Callable[[], bool]) -> Iterator[str | None]:
+    """Wait for a GPU that nobody has claimed, and claim it until the end of the block.
+
+    Args:
+        gpus: to choose from.
+        locks: a folder, made if it is not there, with a file for every GPU. A claim ends with the
+            process that made it.
+        stop: asked while waiting; when it is true, the block gets None.
+    """
+    locks.mkdir(parents=True, exist_ok=True)
+    for attempt in itertools.count():
+        if stop():
+            break
+        for gpu in gpus:
+            held = try_lock(locks / f"{gpu.replace('/', '_')}.lock")
+            if held is not None:
+                with held:
+                    yield gpu
+                return
+        if attempt == 0:
+            log.info("waiting for a GPU: other jobs have claimed all (%s)", ", ".join(gpus))
+        time.sleep(POLL)
+    yield None

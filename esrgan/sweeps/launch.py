@@ -6,22 +6,21 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
-from hydra import TaskFunction, initialize_config_dir
+from hydra import compose, initialize_config_dir
 from hydra._internal.callbacks import Callbacks
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn
-from hydra.types import HydraContext, RunMode
+from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
-from esrgan.command_line import STOPPED, report_errors
+from esrgan.errors import STOPPED, report_errors
 from esrgan.hydra_errors import plain_errors
 from esrgan.sweeps.job import JobRunner, StopFile
 from esrgan.sweeps.plan import Job, conclude, plan_jobs, sweep_folder
@@ -32,33 +31,44 @@ LAUNCHERS = {  # the package that has it, and the extra that installs that
     "submitit_local": ("hydra-submitit-launcher", "slurm"),
     "submitit_slurm": ("hydra-submitit-launcher", "slurm"),
 }
+_ALLOWED = {"multirun", "overrides", "cfg", "package", "resolve", "config_dir"}
 log = logging.getLogger(__name__)
 
 
-def sweep(arguments: Namespace, *, configs: Path, script: Path) -> int:
+def sweep(
+    arguments: Namespace, *, configs: Path, own: Path | None = None, command: Sequence[str]
+) -> int:
     """Train, or show, what the values on the command line combine to; returns the exit code.
 
     Args:
         arguments: the command line, by Hydra's parser.
         configs: the folder that has `train.yaml`.
-        script: trains one run by the overrides that it is given.
+        own: a user's own folder of configs.
+        command: trains one run by the overrides that are appended to it.
 
     Raises:
         ValueError: the command line is at fault, or jobs failed.
     """
-    for flag in vars(arguments).keys() - {"multirun", "overrides", "cfg", "package", "resolve"}:
+    for flag in vars(arguments).keys() - _ALLOWED:
         if getattr(arguments, flag):
             raise ValueError(f"-m and --{flag.replace('_', '-')} cannot be combined")
     _require_launcher(arguments.overrides)
     with initialize_config_dir(str(configs), job_name=CONFIG, version_base="1.3"):
-        hydra = cast(Hydra, GlobalHydra.instance().hydra)
-        jobs = _planned(arguments.overrides, hydra)
+        parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+        parsed = parser.parse_overrides(arguments.overrides)
+        of_hydra = [str(each.input_line) for each in parsed if each.is_hydra_override()]
+        if own is not None:
+            of_hydra.append(f"hydra.searchpath=['file://{own.resolve()}']")
+            command = [*command, "--config-dir", str(own)]
+        jobs = _planned([each for each in parsed if not each.is_hydra_override()])
         if not arguments.cfg:
-            return _launch(hydra, jobs, arguments.overrides, script)
+            return _launch(jobs, of_hydra, command)
         for job in jobs:
             sys.stdout.write(f"--- # {job.name}\n")
-            overrides = [*job.overrides, job.name_override]
+            overrides = [*of_hydra, *job.overrides, job.name_override]
             shown = {"cfg_type": arguments.cfg, "package": arguments.package}
+            hydra = GlobalHydra.instance().hydra
+            assert hydra is not None
             hydra.show_cfg(CONFIG, overrides, **shown, resolve=arguments.resolve)
     return 0
 
@@ -76,52 +86,45 @@ def _require_launcher(overrides: Iterable[str]) -> None:
                 ) from None
 
 
-def _planned(overrides: list[str], hydra: Hydra) -> list[Job]:
-    parser = OverridesParser.create(hydra.config_loader)
-    parsed = [each for each in parser.parse_overrides(overrides) if not each.is_hydra_override()]
-    swept = {each.get_key_element() for each in parsed if each.is_sweep_override()}
-    (combinations,) = BasicSweeper.split_arguments(parsed, None)
-    return plan_jobs(combinations, swept)
+def _planned(overrides: Sequence[Override]) -> list[Job]:
+    """A job for every combination of the values that are separated by commas."""
+    choices = [
+        [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
+        if each.is_sweep_override()
+        else [str(each.input_line)]
+        for each in overrides
+    ]
+    swept = {each.get_key_element() for each in overrides if each.is_sweep_override()}
+    return plan_jobs(product(*choices), swept)
 
 
-def _launch(hydra: Hydra, jobs: list[Job], overrides: list[str], script: Path) -> int:
+def _launch(jobs: list[Job], of_hydra: list[str], command: Sequence[str]) -> int:
     with sweep_folder() as folder:
         own = ["hydra.mode=MULTIRUN", f"hydra.sweep.dir={folder}"]
-        if "hydra/launcher=joblib" in overrides:
+        if "hydra/launcher=joblib" in of_hydra:
             own.append("hydra.launcher.batch_size=1")  # or jobs queue up behind each other
+        # The launcher's settings are read beside the first job's, because a key may exist only with
+        # a swept choice: discriminator.num_features with experiment=srgan,esrgan
+        overrides = [*own, *of_hydra, *jobs[0].overrides]
+        cfg = compose(CONFIG, overrides, return_hydra_config=True)
         stop = StopFile(folder / "stop")
         stop.listen()
-        run = partial(run_job, JobRunner(jobs, script, stop))
+        context = HydraContext(
+            config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks()
+        )
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=context,
+            task_function=partial(run_job, JobRunner(jobs, command, stop)),
+            config=cfg,
+        )
         try:
-            batches = _sweep(hydra, run, jobs[0], [*own, *overrides])
+            results = launcher.launch([job.overrides for job in jobs], initial_job_idx=0)
         except Exception:
             if not stop.exists():
                 raise
             log.warning("stopped: the same command goes on")  # some launchers do not outlive Ctrl-C
             return STOPPED
-    return conclude(dict(job.return_value for batch in batches for job in batch))
-
-
-def _sweep(
-    hydra: Hydra, run: TaskFunction, first: Job, overrides: list[str]
-) -> Sequence[Sequence[JobReturn]]:
-    """As Hydra's own multirun, which reads the launcher's settings without what is swept.
-
-    Here they are read beside the first job's, because a key may exist only with a swept choice:
-    discriminator.num_features with experiment=srgan,esrgan.
-    """
-    parsed = OverridesParser.create(hydra.config_loader).parse_overrides(overrides)
-    of_hydra = [str(each.input_line) for each in parsed if each.is_hydra_override()]
-    of_jobs = [str(each.input_line) for each in parsed if not each.is_hydra_override()]
-    cfg = hydra.compose_config(
-        CONFIG, [*of_hydra, *first.overrides], RunMode.MULTIRUN, with_log_configuration=True
-    )
-    context = HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks(cfg))
-    sweeper = Plugins.instance().instantiate_sweeper(
-        hydra_context=context, task_function=run, config=cfg
-    )
-    batches: Sequence[Sequence[JobReturn]] = sweeper.sweep(of_jobs)
-    return batches
+    return conclude(dict(result.return_value for result in results))
 
 
 def run_job(runner: JobRunner, cfg: DictConfig) -> tuple[str, int]:

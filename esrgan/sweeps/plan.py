@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from esrgan.command_line import INTERRUPTED, STOPPED
+from esrgan.errors import INTERRUPTED, STOPPED
+from esrgan.runs import RUNS
 
-RUNS = Path("experiments")
 LONGEST_NAME = 200  # of 255 bytes that file systems allow; NAME.pth must fit too
 log = logging.getLogger(__name__)
 

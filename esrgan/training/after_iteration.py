@@ -3,34 +3,20 @@
 import logging
 import signal
 from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor, nn
 
 from esrgan.training.checkpointing import Checkpointing
-from esrgan.training.progress import Progress
+from esrgan.training.loggers import log_images
 from esrgan.training.ranks import Ranks
-from esrgan.training.state import Stage, TrainingState, fingerprint
+from esrgan.training.stage import Stage, TrainingState
 from esrgan.training.stop_signal import StopSignal
-from esrgan.training.training_log import TrainingLog
+from esrgan.training.training_log import Progress, TrainingLog
 from esrgan.training.validation import Images, Validation
 
 logger = logging.getLogger(__name__)
-
-
-class Training(Stage, Protocol):
-    """What is asked of a training module here."""
-
-    @property
-    def evaluated(self) -> nn.Module: ...
-
-    def concerns(self, values: Mapping[str, float]) -> Mapping[str, str]: ...
-
-    def training_state(self) -> TrainingState: ...
-
-    def load_training_state(self, state: TrainingState) -> None: ...
 
 
 class AfterIteration(Callback):
@@ -58,24 +44,25 @@ class AfterIteration(Callback):
         settings: dict[str, Any],
     ) -> None:
         if validation is not None:
-            checkpoints.check_monitor(validation.names)
+            checkpoints.check_monitor(validation.metrics)
         self.iterations = iterations
         # not self.log: Lightning puts its own there
         self.training_log, self.validation, self.checkpoints = log, validation, checkpoints
         self.stop, self.progress = stop, Progress()
         self.resume_from = resume_from
         self.settings = settings
-        self.concerns: Mapping[str, str] = {}
+        self.warnings: Mapping[str, str] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.ranks = Ranks()
+        stage = _stage(pl_module)
         if self.resume_from is not None:
-            _training(pl_module).load_training_state(self.resume_from)
-            self.training_log.load_state_dict(self.resume_from["log"], pl_module.device)
+            stage.load_training_state(self.resume_from)
+            self.training_log.load_state_dict(self.resume_from["log"], stage.device)
             self.checkpoints.load_state_dict(self.resume_from["checkpoints"])
             self.resume_from = None  # the tensors need not stay in memory
         if trainer.world_size > 1:  # one alone would read all its weights to compare nothing
-            start = f"iteration {_training(pl_module).iteration}, weights {fingerprint(pl_module)}"
+            start = f"iteration {stage.iteration}, weights {_fingerprint(stage)}"
             self.ranks.require_equal(start, "what they start from")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -86,7 +73,7 @@ class AfterIteration(Callback):
         self.training_log.start_clock()
         self.progress.start(
             total=self.iterations,
-            done=_training(pl_module).iteration,
+            done=_stage(pl_module).iteration,
             show=trainer.is_global_zero,
         )
 
@@ -120,45 +107,48 @@ class AfterIteration(Callback):
         batch: Mapping[str, Tensor],
         batch_idx: int,
     ) -> None:
-        training = _training(pl_module)
-        iteration = training.iteration
+        stage = _stage(pl_module)
+        iteration = stage.iteration
         last = iteration == self.iterations
         self.training_log.add(outputs, num_samples=len(batch["gt"]) * trainer.world_size)
         self.progress.advance()
-        for network, guard in training.guards.items():
-            if iteration % guard.max_in_a_row == 0 or last:
-                guard.check(network)
-        if self.training_log.is_due(iteration) or last:
-            self._log(trainer, training)
-        if self.validation is not None and (self.validation.is_due(iteration) or last):
-            self._validate(trainer, self.validation, training)
+        for network, learner in stage.learners.items():
+            if iteration % learner.guard.max_in_a_row == 0 or last:
+                learner.guard.check(network)
+        if iteration % self.training_log.every == 0 or last:
+            self._log(trainer, stage)
+        validation = self.validation
+        if validation is not None and (iteration % validation.every == 0 or last):
+            self._validate(trainer, validation, stage)
         self.stop.share(self.ranks)
         stopping = self.stop.received is not None
         if self.checkpoints.is_due(iteration) or last or stopping:
             with self.ranks.together("writing a checkpoint"):
                 if trainer.is_global_zero:
-                    self._save(trainer, training)
+                    self._save(trainer, stage)
         trainer.should_stop = trainer.should_stop or stopping
         self.training_log.leave_out_time()
 
-    def _log(self, trainer: Trainer, training: Training) -> None:
-        groups = [group for o in trainer.optimizers for group in o.param_groups]
+    def _log(self, trainer: Trainer, stage: Stage) -> None:
+        groups = [g for each in stage.learners.values() for g in each.optimizer.param_groups]
         rates = {f"train/learning_rate_{i}": float(g["lr"]) for i, g in enumerate(groups)}
         values = self.training_log.means() | rates | self.training_log.speed()
-        self._send(trainer, values, {}, training.iteration)
+        self._send(trainer, values, {}, stage.iteration)
         self.progress.show(values)
-        concerns = training.concerns(values)
-        for name in concerns.keys() - self.concerns.keys():  # each once, while it lasts
+        warnings = stage.warnings(values)
+        for name in warnings.keys() - self.warnings.keys():  # each once, while it lasts
             self.progress.clear()
-            logger.warning("iteration %d: %s", training.iteration, concerns[name])
-        self.concerns = concerns
+            logger.warning("iteration %d: %s", stage.iteration, warnings[name])
+        self.warnings = warnings
 
-    def _validate(self, trainer: Trainer, validation: Validation, training: Training) -> None:
-        metrics, images = validation.run(training.evaluated, self.ranks)
-        self._send(trainer, metrics, images, training.iteration)
-        self.checkpoints.judge(training.iteration, metrics)
+    def _validate(self, trainer: Trainer, validation: Validation, stage: Stage) -> None:
+        scores = validation.run(stage.evaluated, self.ranks)
+        values = scores.values()
+        self._send(trainer, values, scores.images, stage.iteration)
+        self.checkpoints.judge(stage.iteration, scores.network)
         self.progress.clear()
-        logger.info("iteration %d: %s", training.iteration, _in_words(metrics))
+        text = ", ".join(f"{name.removeprefix('val/')} {v:.4f}" for name, v in values.items())
+        logger.info("iteration %d: %s", stage.iteration, text)
 
     def _send(
         self, trainer: Trainer, values: dict[str, float], images: Images, iteration: int
@@ -166,30 +156,28 @@ class AfterIteration(Callback):
         with self.ranks.together("writing the logs"):
             for destination in trainer.loggers:
                 destination.log_metrics(values, step=iteration)
-                if isinstance(destination, TensorBoardLogger):
-                    for name, image in images.items():
-                        destination.experiment.add_image(name, image, iteration, dataformats="HWC")
+                log_images(destination, images, step=iteration)
 
-    def _save(self, trainer: Trainer, training: Training) -> None:
+    def _save(self, trainer: Trainer, stage: Stage) -> None:
         for destination in trainer.loggers:  # what is logged must not be behind the checkpoint
             destination.save()
-            if isinstance(destination, TensorBoardLogger):
-                destination.experiment.flush()
-        state = training.training_state() | {
+        state = stage.training_state() | {
             "log": self.training_log.state_dict(),
             "checkpoints": self.checkpoints.state_dict(),
             "settings": self.settings,
         }
-        self.checkpoints.save(training.iteration, state)
+        self.checkpoints.save(stage.iteration, state)
 
 
-def _training(module: LightningModule) -> Training:
-    return cast(Training, module)
+def _stage(module: LightningModule) -> Stage:
+    return cast(Stage, module)
+
+
+def _fingerprint(network: nn.Module) -> str:
+    """Differs, as good as surely, where the weights of two networks differ."""
+    weights = network.state_dict().values()
+    return repr(sum(float(tensor.double().abs().sum()) for tensor in weights))
 
 
 def _nothing() -> None:
     pass
-
-
-def _in_words(metrics: Mapping[str, float]) -> str:
-    return ", ".join(f"{name.removeprefix('val/')} {value:.4f}" for name, value in metrics.items())

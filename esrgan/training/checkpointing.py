@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from esrgan.training.checkpoints import remove_old, write_checkpoint
+from esrgan.runs import remove_old, write_checkpoint
+from esrgan.training.validation import Metric
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +19,8 @@ class Checkpointing:
         every: the interval, in iterations.
         keep_last: how many of the newest stay, at least 2: should the newest be damaged, the run
             continues from the one before it.
-        monitor: the metric, as it is logged, whose best checkpoint stays too; larger is better.
-            None: no metric can judge the run, as PSNR cannot judge a GAN.
+        monitor: the name of the validation's metric whose best checkpoint stays too. None: no
+            metric can judge the run, as PSNR cannot judge a GAN.
     """
 
     def __init__(self, *, folder: str, every: int, keep_last: int, monitor: str | None) -> None:
@@ -32,31 +33,32 @@ class Checkpointing:
             )
         self.folder = Path(folder)
         self.every, self.keep_last, self.monitor = every, keep_last, monitor
-        self.best_value = float("-inf")
+        self.best_value: float | None = None
         self.best_iteration = -1
 
     def is_due(self, iteration: int) -> bool:
         return iteration % self.every == 0 or iteration == self.best_iteration
 
-    def check_monitor(self, names: Iterable[str]) -> None:
+    def check_monitor(self, metrics: Iterable[Metric]) -> None:
         """Refuse to monitor what is not among the metrics that are computed.
 
         Raises:
             ValueError: it is not.
         """
-        names = list(names)
+        names = [metric.name for metric in metrics]
         if self.monitor is not None and self.monitor not in names:
             raise ValueError(
                 f"checkpoints.monitor ({self.monitor}) is not one of the metrics that are "
                 f"computed: {', '.join(names)}"
             )
 
-    def judge(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Note whether the metrics of a validation are the best so far."""
-        if self.monitor is None:
-            return
-        if metrics[self.monitor] > self.best_value:  # never true for NaN
-            self.best_value, self.best_iteration = metrics[self.monitor], iteration
+    def judge(self, iteration: int, values: Mapping[Metric, float]) -> None:
+        """Note whether the monitored one of a validation's metrics is the best so far."""
+        for metric, value in values.items():
+            if metric.name != self.monitor or value != value:  # NaN is never the best
+                continue
+            if self.best_value is None or metric.is_better(value, self.best_value):
+                self.best_value, self.best_iteration = value, iteration
 
     def save(self, iteration: int, state: dict[str, Any]) -> None:
         """Write the checkpoint of an iteration, then delete what need not stay."""

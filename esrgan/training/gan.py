@@ -1,193 +1,234 @@
 """The GAN stage: what ESRGAN adds to the PSNR stage (paper, sections 3.2 and 3.3, equation 3)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 import torch
-from pytorch_lightning import LightningModule
-from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from esrgan.training.adversary import Adversary
-from esrgan.training.batch_norm import synchronise_batch_norm
-from esrgan.training.ema import frozen_copy, update_average, warmed_up
-from esrgan.training.guard import FiniteGuard
-from esrgan.training.health import gan_concerns
-from esrgan.training.state import TrainingState, load_stage_state, stage_state
-from esrgan.training.step import (
-    Batch,
-    MakeOptimizer,
-    MakeSchedule,
-    Values,
-    accumulate,
-    check_step_settings,
-    leave_new_memory_empty,
-    micro_batches,
-    step_schedules,
-    step_seed,
-    take_step,
-)
-
-Pairs = list[tuple[Tensor, Tensor]]
-"""lq and gt, or sr and gt, of the parts that a batch is computed in."""
-
-_SQUARED_NORMS = ("content_gradient", "adversarial_gradient")
-"""Of the gradients at the generated images, among a step's figures until their roots are taken."""
+from esrgan.training.learner import Buffers, Learner
+from esrgan.training.ranks import gather
+from esrgan.training.stage import Images, Stage, Values, accumulate
+from esrgan.types import Batch
 
 
-class GANTraining(LightningModule):
-    """An update of the generator, then one of the discriminator, on the same generated images.
+class AdversarialLoss(Protocol):
+    """What generator and discriminator minimise, given logits of any shape."""
 
-    Both gradients are taken at the weights that the iteration began with. The relativistic means,
-    and BatchNorm, are those of a part, where a batch is computed in several: `num_micro_batches`
-    saves memory, but only with 1 is the step exactly that of the paper.
+    uses_real: bool
+
+    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor: ...
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]: ...
+
+    def margins(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+class AdversarialTerm(nn.Module):
+    """An adversarial loss among the generator's losses.
 
     Args:
-        generator: maps lq to sr, (N, 3, H, W) in [0, 1].
-        losses: name to loss (sr, gt); None leaves the term out. Each is logged under its name.
-        adversary: the discriminator with its loss, optimizer and schedule.
-        optimizer: completed here with the generator's parameters.
-        schedule: completed here with the optimizer; counts iterations.
-        ema_decay: how much of the average of the generator stays per iteration; None: no average.
-        guard: takes the generator's steps, unless a gradient is not finite.
-        num_micro_batches: parts that a batch is computed in, one after the other, to save memory.
-        seed: every random number of a step follows from it, the iteration and the rank.
+        loss: standard, relativistic, ...
+        weight: of the generator's term, lambda in the paper (equation 3).
     """
 
-    def __init__(  # noqa: PLR0913 # those of PSNRTraining, and the adversary
+    def __init__(self, *, loss: AdversarialLoss, weight: float) -> None:
+        super().__init__()
+        if not weight > 0:
+            raise ValueError(
+                f"training.losses.adversarial.weight ({weight}) must be more than 0: without an "
+                "adversarial term, train with training=psnr"
+            )
+        self.loss, self.weight = loss, weight
+
+
+class GANTraining(Stage):
+    """An update of the generator, then one of the discriminator, on the same generated images.
+
+    Both gradients are taken at the weights that the iteration began with. The discriminator stays
+    in training mode in every pass, so BatchNorm normalises real and generated images separately, as
+    in the authors' code. Means over "the batch" are those over all processes; where a batch is
+    computed in parts, they are those of a part, and so is BatchNorm: `num_micro_batches` saves
+    memory, but only with 1 is the step exactly that of the paper.
+
+    Args:
+        discriminator: maps images, (N, 3, H, W) in [0, 1], to logits.
+        warmup_iterations: how long only the discriminator is trained at first.
+        steps_per_generator_step: how often the discriminator is updated for each update of the
+            generator.
+        stage: those of a `Stage`; one of its losses is an `AdversarialTerm` called adversarial.
+
+    Raises:
+        ValueError: a number is out of range, or there is no adversarial term.
+    """
+
+    def __init__(
         self,
         *,
-        generator: nn.Module,
-        losses: Mapping[str, nn.Module | None],
-        adversary: Adversary,
-        optimizer: MakeOptimizer,
-        schedule: MakeSchedule,
-        ema_decay: float | None,
-        guard: FiniteGuard,
-        num_micro_batches: int,
-        seed: int,
+        discriminator: Learner,
+        warmup_iterations: int,
+        steps_per_generator_step: int,
+        **stage: Any,
     ) -> None:
-        super().__init__()
-        self.automatic_optimization = False
-        check_step_settings(ema_decay=ema_decay, num_micro_batches=num_micro_batches)
-        self.generator = generator.to(memory_format=torch.channels_last)
-        self.ema = None if ema_decay is None else frozen_copy(self.generator)
-        self.losses = nn.ModuleDict({k: v for k, v in losses.items() if v is not None})
-        self.adversary = adversary
-        self.guard = guard
-        self.make_optimizer, self.make_schedule = optimizer, schedule
-        self.ema_decay = ema_decay
-        self.num_micro_batches = num_micro_batches
-        self.seed = seed
-        self.iteration = 0
-        self.configure_optimizers()  # refuses wrong numbers now, before anything is written
+        super().__init__(**stage)
+        if "adversarial" not in self.losses:
+            raise ValueError(
+                "training.losses.adversarial is null: without an adversarial term, train with "
+                "training=psnr"
+            )
+        if warmup_iterations < 0:
+            raise ValueError(f"training.warmup_iterations ({warmup_iterations}) must be at least 0")
+        if steps_per_generator_step < 1:
+            raise ValueError(
+                f"training.steps_per_generator_step ({steps_per_generator_step}) must be at least 1"
+            )
+        adversarial = self.losses.pop("adversarial")
+        assert isinstance(adversarial, AdversarialTerm)
+        self.adversarial = adversarial
+        self.opponent = discriminator
+        self.warmup_iterations = warmup_iterations
+        self.steps_per_generator_step = steps_per_generator_step
 
     @property
-    def evaluated(self) -> nn.Module:
-        """The network that is validated and released: the average, where there is one."""
-        return self.generator if self.ema is None else self.ema
+    def discriminator(self) -> nn.Module:
+        return self.opponent.network
 
     @property
-    def guards(self) -> dict[str, FiniteGuard]:
-        return {"generator": self.guard, "discriminator": self.adversary.guard}
-
-    def setup(self, stage: str) -> None:
-        leave_new_memory_empty()
-        synchronise_batch_norm(self.generator)
-        synchronise_batch_norm(self.adversary.discriminator)
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = self.make_optimizer(self.generator.parameters())
-        theirs = self.adversary.make_optimizer(self.adversary.discriminator.parameters())
-        schedules = [self.make_schedule(optimizer), self.adversary.make_schedule(theirs)]
-        return [optimizer, theirs], schedules
+    def learners(self) -> dict[str, Learner]:
+        return {"generator": self.learner, "discriminator": self.opponent}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Values:
         """Update both networks and the average; returns what is logged, on the device."""
-        torch.manual_seed(step_seed(self.seed, self.iteration, self.global_rank))
-        dtype = next(self.generator.parameters()).dtype
-        parts = list(micro_batches(batch, self.num_micro_batches, dtype))
-        if self.adversary.lets_generator_step(self.iteration):
-            values, generated = self._update_generator(parts)
+        parts = self.begin(batch)
+        since = self.iteration - self.warmup_iterations
+        if since >= 0 and (since + 1) % self.steps_per_generator_step == 0:
+            values, generated = self._train_generator(parts)
         else:
             with torch.no_grad():
-                values, generated = {}, [(self.generator(lq).to(dtype), gt) for lq, gt in parts]
-        values |= self._update_discriminator(generated)
-        step_schedules(self.trainer)
-        self.iteration += 1
-        return values
+                values, generated = {}, [(self.generator(lq).to(gt.dtype), gt) for lq, gt in parts]
+        return self.end(values | self._train_discriminator(generated))
 
-    def _update_generator(self, parts: Pairs) -> tuple[Values, Pairs]:
-        generated: Pairs = []
-        step = take_step(
-            self.trainer.optimizers[0],
-            self.guard,
-            backward=lambda: self._generator_backward(parts, generated),
-            buffers=[*self.generator.buffers(), *self.adversary.discriminator.buffers()],
-        )
-        if self.ema is not None and self.ema_decay is not None:
-            decay = warmed_up(self.ema_decay, self.iteration)
-            update_average(self.ema, self.generator, decay=decay, keep=step.taken)
-        values = step.values
-        content, adversarial = (values.pop(name).sqrt() for name in _SQUARED_NORMS)
-        share = adversarial / (content + adversarial)
-        return values | {"gradient_norm": step.norm, "adversarial_share": share}, generated
-
-    def _generator_backward(self, parts: Pairs, generated: Pairs) -> Values:
-        """Leave the generator's gradient; append what it generated, without its graph."""
+    def _train_generator(self, parts: list[Images]) -> tuple[Values, list[Images]]:
+        """Also returns what was generated, without its graph, beside the ground truth."""
+        buffers = Buffers(self.generator, self.discriminator)
+        self.learner.optimizer.zero_grad()
         values: Values = {}
+        generated: list[Images] = []
+        squares = parts[0][0].new_zeros(2)  # squared norms of the gradients' two parts at sr
         for lq, gt in parts:
             sr = self.generator(lq).to(gt.dtype)  # the losses are computed in full precision
+            leaf = sr.detach().requires_grad_()
+            # Each loss sends its gradient as far as the images and is forgotten: VGG and
+            # discriminator need their memory one after the other, and the parts can be compared.
+            content, terms = self._content_gradient(leaf, gt)
+            term = self._adversarial_term(leaf, gt) / len(parts)
+            adversarial = torch.autograd.grad(term, leaf)[0]
+            torch.autograd.backward([sr], [content + adversarial])
+            accumulate(values, terms | {"adversarial": term})
+            squares += torch.stack([part.square().sum() for part in (content, adversarial)])
             generated.append((sr.detach(), gt))
-            gradient, terms = self._gradient_at(sr.detach().requires_grad_(), gt)
-            torch.autograd.backward([sr], [gradient])
-            accumulate(values, terms)
-        return values
+        update = self.learner.update([*values.values(), squares])
+        buffers.restore_unless(update.taken)
+        self.learner.update_ema(self.iteration, update.taken)
+        of_content, of_adversarial = squares.sqrt().unbind()
+        share = of_adversarial / (of_content + of_adversarial)
+        return values | {"gradient_norm": update.norm, "adversarial_share": share}, generated
 
-    def _gradient_at(self, sr: Tensor, gt: Tensor) -> tuple[Tensor, Values]:
-        """The gradient of all terms with respect to the generated images, and the terms.
-
-        Each term sends its gradient as far as the images and is forgotten: VGG and discriminator
-        need their memory one after the other, and the parts of the gradient can be compared.
-        """
+    def _content_gradient(self, sr: Tensor, gt: Tensor) -> tuple[Tensor, Values]:
+        """The gradient at sr of all losses but the adversarial one, and these losses."""
         terms = {}
-        content = torch.zeros_like(sr)
+        gradient = torch.zeros_like(sr)
         for name, loss in self.losses.items():
             terms[name] = loss(sr, gt) / self.num_micro_batches
-            content += torch.autograd.grad(terms[name], sr)[0]
-        terms["adversarial"] = self.adversary.generator_term(sr, gt) / self.num_micro_batches
-        adversarial = torch.autograd.grad(terms["adversarial"], sr)[0]
-        for name, gradient in zip(_SQUARED_NORMS, (content, adversarial), strict=True):
-            terms[name] = gradient.square().sum()
-        return content + adversarial, terms
+            gradient += torch.autograd.grad(terms[name], sr)[0]
+        return gradient, terms
 
-    def _update_discriminator(self, generated: Pairs) -> Values:
-        step = take_step(
-            self.trainer.optimizers[1],
-            self.adversary.guard,
-            backward=lambda: self._discriminator_backward(generated),
-            buffers=list(self.adversary.discriminator.buffers()),
-        )
-        return step.values | {"discriminator_gradient_norm": step.norm}
+    def _adversarial_term(self, sr: Tensor, gt: Tensor) -> Tensor:
+        """What the generator is to minimise, weighted; its gradient reaches `sr` only."""
+        loss = self.adversarial.loss
+        with _frozen(self.discriminator):
+            real = self._logits(gt) if loss.uses_real else None
+            fake = self._logits(sr)
+        return self.adversarial.weight * loss.generator(real, fake)
 
-    def _discriminator_backward(self, generated: Pairs) -> Values:
+    def _train_discriminator(self, generated: list[Images]) -> Values:
+        buffers = Buffers(self.discriminator)
+        self.opponent.optimizer.zero_grad()
         values: Values = {}
         for sr, gt in generated:
-            loss, terms = self.adversary.discriminator_terms(sr, gt)
-            torch.autograd.backward([loss / self.num_micro_batches])
-            accumulate(
-                values, {name: term / self.num_micro_batches for name, term in terms.items()}
-            )
-        return values
+            real, fake = self._logits(gt), self._logits(sr)
+            real_term, fake_term = self.adversarial.loss.discriminator(real, fake)
+            torch.autograd.backward([(real_term + fake_term) / len(generated)])
+            terms = {"discriminator_real": real_term, "discriminator_fake": fake_term}
+            terms |= self._figures(real.detach(), fake.detach())
+            accumulate(values, {name: term / len(generated) for name, term in terms.items()})
+        update = self.opponent.update(list(values.values()))
+        buffers.restore_unless(update.taken)
+        self.opponent.update_ema(self.iteration, update.taken)
+        return values | {"discriminator_gradient_norm": update.norm}
 
-    def concerns(self, values: Mapping[str, float]) -> dict[str, str]:
-        """What the figures of an interval say of the health of the training, by short names."""
-        return gan_concerns(values)
+    def _figures(self, real: Tensor, fake: Tensor) -> Values:
+        """How the discriminator fares, by its logits."""
+        real_margin, fake_margin = self.adversarial.loss.margins(real, fake)
+        rights = ((real_margin > 0).to(real.dtype), (fake_margin < 0).to(real.dtype))
+        return {
+            "logit_real": real.mean(),
+            "logit_fake": fake.mean(),
+            "logit_gap": real.mean() - fake.mean(),
+            "discriminator_accuracy": (rights[0].mean() + rights[1].mean()) / 2,
+        }
 
-    def training_state(self) -> TrainingState:
-        """All that a continued run needs, as plain containers of tensors and numbers."""
-        return stage_state(self) | {"discriminator": self.adversary.discriminator.state_dict()}
+    def _logits(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.discriminator(images)
+        return gather(logits.to(images.dtype))  # the losses are computed in full precision
 
-    def load_training_state(self, state: TrainingState) -> None:
-        """Continue from what `training_state` returned; called when the optimizers exist."""
-        load_stage_state(self, state)
-        self.adversary.discriminator.load_state_dict(state["discriminator"])
+    def warnings(self, values: Mapping[str, float]) -> dict[str, str]:
+        return gan_warnings(values)
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Passes inside build no graph for the gradients of the weights."""
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
+
+
+# Healthy runs of ESRGAN log discriminator losses of 0.05 to 0.9 in sum, and gaps between the mean
+# logits of about 1 to 6 (logs in issues 160 and 204 of BasicSR).
+_SATURATED_ACCURACY = 0.995
+_SATURATED_LOSS = 0.01
+_DEAD_SHARE = 1e-4
+
+
+def gan_warnings(values: Mapping[str, float]) -> dict[str, str]:
+    """What is wrong with the health of a GAN, in words, by a short name; empty where all is well.
+
+    Args:
+        values: means over an interval, as they are logged.
+    """
+    warnings = {}
+    loss = values["train/discriminator_real"] + values["train/discriminator_fake"]
+    accuracy, gap = values["train/discriminator_accuracy"], values["train/logit_gap"]
+    if accuracy > _SATURATED_ACCURACY and loss < _SATURATED_LOSS:
+        warnings["discriminator saturated"] = (
+            f"the discriminator tells {accuracy:.1%} of the images apart with a loss of {loss:.1e} "
+            f"(its logits lie {gap:.1f} apart): the generator learns little from it any more. If "
+            "this lasts, lower training.discriminator.optimizer.lr, choose a smaller or a "
+            "spectral-norm discriminator (discriminator=vgg_spectral), or use more data"
+        )
+    share = values.get("train/adversarial_share")
+    if share is not None and share < _DEAD_SHARE:
+        warnings["adversarial gradient dead"] = (
+            f"the adversarial term makes up {share:.1e} of the gradient at the generator's output: "
+            "it decides nothing. If this lasts, raise training.losses.adversarial.weight, or see "
+            "whether the discriminator has saturated (train/discriminator_accuracy, "
+            "train/logit_gap)"
+        )
+    return warnings

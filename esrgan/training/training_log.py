@@ -1,11 +1,13 @@
-"""Means of what the steps return, kept on the device until an interval ends."""
+"""What a training shows of itself: means of what the steps return, its speed, a progress bar."""
 
+import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 
 class TrainingLog:
@@ -40,9 +42,6 @@ class TrainingLog:
             value = value.detach()
             self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
             self._counts[name] = self._counts.get(name, 0) + 1
-
-    def is_due(self, iteration: int) -> bool:
-        return iteration % self.every == 0
 
     def means(self) -> dict[str, float]:
         """The means since the last call, as `train/NAME`; the one place that waits for a device.
@@ -95,3 +94,43 @@ class _Clock:
             "speed/samples_per_second": self._num_samples / seconds,
             "speed/data_wait": self._waited / seconds,
         }
+
+
+class Progress:
+    """A bar that counts iterations, with the time left and the newest values.
+
+    Where the output is not a terminal, a line every half a minute instead of a moving bar.
+    """
+
+    def __init__(self) -> None:
+        self._bar: tqdm[NoReturn] | None = None
+
+    def start(self, *, total: int, done: int, show: bool) -> None:
+        terminal = sys.stderr.isatty()
+        self._bar = tqdm(
+            total=total,
+            initial=done,
+            unit="it",
+            dynamic_ncols=terminal,
+            mininterval=0.2 if terminal else 30,
+            disable=not show,
+        )
+
+    def advance(self) -> None:
+        if self._bar is not None:
+            self._bar.update()
+
+    def show(self, values: Mapping[str, float]) -> None:
+        if self._bar is not None:
+            short = {name.partition("/")[2]: f"{value:.4g}" for name, value in values.items()}
+            self._bar.set_postfix(short, refresh=False)
+
+    def clear(self) -> None:
+        """Make room for a line of text; the bar comes back with the next iteration."""
+        if self._bar is not None:
+            self._bar.clear()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,29 +1,39 @@
 """Metrics of the generator on whole images, in float32, as the benchmarks compute them."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from esrgan.training.ranks import Ranks, rank, world_size
+from esrgan.types import Image, WholeImages
 
-Image = NDArray[np.uint8]
 Images = dict[str, Image]
-Metric = Callable[[Image, Image], float]
 
 
-class NamedPairs(Protocol):
-    """Whole images with names, as `esrgan.data` provides them."""
+class Metric(Protocol):
+    """What is asked of a metric, to measure several images and to choose the best network by it."""
 
-    def __len__(self) -> int: ...
+    @property
+    def name(self) -> str: ...
 
-    def key(self, index: int) -> str: ...
+    @property
+    def average(self) -> Callable[[Iterable[float]], float]: ...
 
-    def read(self, index: int) -> tuple[Image, Image]: ...
+    def is_better(self, value: float, other: float) -> bool: ...
 
-    def verify(self) -> None: ...
+
+class Scores(NamedTuple):
+    """The metrics of a network over all images, those of the baseline, and some of its images."""
+
+    network: dict[Metric, float]
+    baseline: dict[Metric, float]
+    images: Images
+
+    def values(self) -> dict[str, float]:
+        """All of them, as they are logged: `val/PSNR-Y`, `val/bicubic_PSNR-Y`."""
+        values = {f"val/{metric.name}": value for metric, value in self.network.items()}
+        return values | {f"val/bicubic_{metric.name}": v for metric, v in self.baseline.items()}
 
 
 class Validation:
@@ -35,9 +45,9 @@ class Validation:
 
     Args:
         every: the interval, in iterations.
-        pairs: lq and gt, uint8 (H, W, 3).
+        pairs: whole images.
         upscale: applies a network to an image of any size.
-        metrics: name to a function of (sr, gt).
+        metrics: each with its function of (sr, gt).
         baseline: lq to sr; its metrics stand beside the network's for comparison.
         panel: how many images are shown, always the same.
     """
@@ -46,55 +56,44 @@ class Validation:
         self,
         *,
         every: int,
-        pairs: NamedPairs,
+        pairs: WholeImages,
         upscale: Callable[[nn.Module, Image], Image],
-        metrics: Mapping[str, Metric],
+        metrics: Mapping[Metric, Callable[[Image, Image], float]],
         baseline: Callable[[Image], Image],
         panel: int,
     ) -> None:
         if every < 1:
             raise ValueError(f"validation.every ({every}) must be at least 1 iteration")
         if not metrics:
-            raise ValueError("validation.metrics is empty: name at least one, e.g. psnr_y")
+            raise ValueError("metrics is empty: name at least one, e.g. metrics=[PSNR-Y]")
         self.every = every
         self.pairs, self.upscale, self.metrics = pairs, upscale, metrics
         self.baseline = baseline
         self.panel = range(min(panel, len(pairs)))
-        self._baseline_metrics: dict[str, float] | None = None
+        self._baseline_values: dict[Metric, float] | None = None
 
-    @property
-    def names(self) -> list[str]:
-        """The names that the network's metrics are logged under."""
-        return [f"val/{name}" for name in self.metrics]
-
-    def is_due(self, iteration: int) -> bool:
-        return iteration % self.every == 0
-
-    def run(self, network: nn.Module, ranks: Ranks) -> tuple[dict[str, float], Images]:
-        """The metrics' means, as `val/NAME` and `val/bicubic_NAME`, and the panel's images.
-
-        The processes share the images out, none of them twice, and all return the same.
-        """
-        if self._baseline_metrics is None:
-            self._baseline_metrics, _ = self._measure(self.baseline, ranks)
-        means, images = self._measure(lambda lq: self.upscale(network, lq), ranks)
-        values = {f"val/{name}": mean for name, mean in means.items()}
-        values |= {f"val/bicubic_{name}": mean for name, mean in self._baseline_metrics.items()}
-        return values, images
+    def run(self, network: nn.Module, ranks: Ranks) -> Scores:
+        """The processes share the images out, none of them twice, and all return the same."""
+        if self._baseline_values is None:
+            self._baseline_values, _ = self._measure(self.baseline, ranks)
+        values, images = self._measure(lambda lq: self.upscale(network, lq), ranks)
+        return Scores(values, self._baseline_values, images)
 
     def _measure(
         self, method: Callable[[Image], Image], ranks: Ranks
-    ) -> tuple[dict[str, float], Images]:
-        sums = dict.fromkeys(self.metrics, 0.0)
+    ) -> tuple[dict[Metric, float], Images]:
+        measured: dict[str, list[float]] = {}
         images: Images = {}
         with ranks.together("validating"):
             for index in range(rank(), len(self.pairs), world_size()):
                 lq, gt = self.pairs.read(index)
                 sr = method(lq)
-                for name, metric in self.metrics.items():
-                    sums[name] += metric(sr, gt)
+                key = self.pairs.key(index)
+                measured[key] = [measure(sr, gt) for measure in self.metrics.values()]
                 if index in self.panel:
-                    images[f"val/{self.pairs.key(index)}"] = sr
-        totals = ranks.totals(list(sums.values()))
-        means = {name: t / len(self.pairs) for name, t in zip(sums, totals, strict=True)}
+                    images[f"val/{key}"] = sr
+        everywhere = ranks.merged(measured)
+        rows = [everywhere[self.pairs.key(index)] for index in range(len(self.pairs))]
+        columns = zip(*rows, strict=True)
+        means = {m: m.average(values) for m, values in zip(self.metrics, columns, strict=True)}
         return means, ranks.merged(images)

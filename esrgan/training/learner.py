@@ -1,0 +1,209 @@
+"""A network in training: what updates its weights, and what keeps an update from spoiling them."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import Parameter
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from esrgan.training.ranks import average
+
+MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
+MakeSchedule = Callable[[Optimizer], LRScheduler]
+
+
+class NonFiniteError(ValueError):
+    """Too many iterations in a row had a loss or a gradient that was not finite."""
+
+
+class Update(NamedTuple):
+    """Whether weights were updated (scalar boolean, on the device), and the gradients' norm."""
+
+    taken: Tensor
+    norm: Tensor
+
+
+class FiniteGuard(nn.Module):
+    """Skips the updates that would spoil the weights, and counts them.
+
+    The counts are buffers: they stay on the device, so that the decision costs no synchronisation
+    with the host, and they are saved with the training state.
+
+    Args:
+        clip_norm: the largest L2 norm that all gradients together may have; None: any.
+        max_in_a_row: `check` raises once this many updates in a row were skipped.
+    """
+
+    in_a_row: Tensor
+    longest: Tensor
+    skipped: Tensor
+
+    def __init__(self, *, clip_norm: float | None, max_in_a_row: int) -> None:
+        super().__init__()
+        if clip_norm is not None and not clip_norm > 0:
+            raise ValueError(f"clip_norm ({clip_norm}) must be more than 0; null: no clipping")
+        if max_in_a_row < 1:
+            raise ValueError(f"max_in_a_row ({max_in_a_row}) must be at least 1")
+        self.clip_norm, self.max_in_a_row = clip_norm, max_in_a_row
+        for name in ("in_a_row", "longest", "skipped"):
+            self.register_buffer(name, torch.zeros((), dtype=torch.long))
+
+    def step(self, optimizer: Optimizer, figures: Tensor) -> Update:
+        """Clip the gradients and update the weights, if the figures and all gradients are finite.
+
+        Args:
+            optimizer: its parameters hold the gradients.
+            figures: whatever else has to be finite, the losses among it.
+
+        Returns:
+            The norm is that before clipping.
+        """
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
+        if self.clip_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(parameters, self.clip_norm, norm, foreach=True)
+        finite = torch.isfinite(norm) & torch.isfinite(figures.detach().sum())
+        _step_where(optimizer, finite)
+        self.in_a_row.add_(1).mul_(~finite)
+        torch.maximum(self.longest, self.in_a_row, out=self.longest)
+        self.skipped.add_(~finite)
+        return Update(finite, norm)
+
+    def check(self, network: str) -> None:
+        """Wait for the device and see whether training still works.
+
+        Args:
+            network: the name of what is trained, for the message.
+
+        Raises:
+            NonFiniteError: `max_in_a_row` updates in a row were skipped.
+        """
+        if int(self.longest) >= self.max_in_a_row:
+            raise NonFiniteError(
+                f"the loss or a gradient of the {network} was not finite in {int(self.longest)} "
+                f"iterations in a row ({int(self.skipped)} in all); its weights and their average "
+                "were left as they were before. A lower learning rate (training.optimizer.lr), "
+                "gradient clipping (training.guard.clip_norm=1) or precision=32-true are the usual "
+                "remedies."
+            )
+
+
+class Learner(nn.Module):
+    """A network with its optimizer, schedule, guard and, perhaps, the EMA of its weights.
+
+    Args:
+        network: is laid out with the channels last in memory, where convolutions of 3x3 run
+            fastest, on CPUs and GPUs alike.
+        optimizer: completed here with the network's parameters.
+        schedule: completed here with the optimizer; counts iterations.
+        guard: takes the updates, unless a gradient is not finite.
+        ema_decay: how much of the exponential moving average of the weights stays per iteration,
+            e.g. 0.999; None: there is no average.
+
+    Attributes:
+        ema: a frozen copy of the network, so that validation, checkpoints and releases read the
+            average where it is and nothing is ever swapped in place.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        optimizer: MakeOptimizer,
+        schedule: MakeSchedule,
+        guard: FiniteGuard,
+        ema_decay: float | None,
+    ) -> None:
+        super().__init__()
+        if ema_decay is not None and not 0 < ema_decay < 1:
+            raise ValueError(
+                f"training.ema_decay ({ema_decay}) must lie between 0 and 1, e.g. 0.999; "
+                "null trains without an average"
+            )
+        self.network = network.to(memory_format=torch.channels_last)
+        self.ema = (
+            None if ema_decay is None else deepcopy(self.network).requires_grad_(False).eval()
+        )
+        self.guard, self.ema_decay = guard, ema_decay
+        self.optimizer = optimizer(self.network.parameters())
+        self.schedule = schedule(self.optimizer)
+
+    def update(self, figures: Sequence[Tensor]) -> Update:
+        """Update the weights by the gradients of the global batch, if everything is finite.
+
+        Args:
+            figures: of this process, the losses among them; they become, in place, the means over
+                all processes.
+        """
+        gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
+        average([*gradients, *figures])
+        return self.guard.step(self.optimizer, torch.cat([each.reshape(-1) for each in figures]))
+
+    @torch.no_grad()
+    def update_ema(self, iteration: int, taken: Tensor) -> None:
+        """Move the average a towards the weights w: a <- a + (1 - decay) (w - a).
+
+        Buffers (the running statistics of BatchNorm) are copied: they are averages already.
+
+        Args:
+            iteration: counted from 0. At first less of the average stays, or it would remember the
+                random first weights for several times 1 / (1 - decay) iterations.
+            taken: where it is false, nothing changes. A tensor, so that the decision needs no
+                synchronisation with the host.
+        """
+        if self.ema is None or self.ema_decay is None:
+            return
+        decay = min(self.ema_decay, (1 + iteration) / (10 + iteration))
+        averages: list[Tensor] = list(self.ema.parameters())
+        weights: list[Tensor] = list(self.network.parameters())
+        differences = torch._foreach_sub(weights, averages)
+        torch._foreach_mul_(differences, (1 - decay) * taken)
+        torch._foreach_add_(averages, differences)
+        for mine, theirs in zip(self.ema.buffers(), self.network.buffers(), strict=True):
+            mine.copy_(torch.where(taken, theirs, mine))
+
+    def progress(self) -> dict[str, Any]:
+        """What a continued run needs besides the weights: plain containers of tensors, numbers."""
+        return {
+            "guard": self.guard.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+
+    def load_progress(self, state: Mapping[str, Any]) -> None:
+        self.guard.load_state_dict(state["guard"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+
+
+class Buffers:
+    """The buffers of networks as they are now, to be put back where an update is not taken.
+
+    The passes before an update move the running statistics of BatchNorm.
+    """
+
+    def __init__(self, *networks: nn.Module) -> None:
+        self._buffers = [buffer for network in networks for buffer in network.buffers()]
+        self._before = [buffer.clone() for buffer in self._buffers]
+
+    def restore_unless(self, taken: Tensor) -> None:
+        for buffer, before in zip(self._buffers, self._before, strict=True):
+            buffer.copy_(torch.where(taken, buffer, before))
+
+
+def _step_where(optimizer: Optimizer, finite: Tensor) -> None:
+    if getattr(optimizer, "_step_supports_amp_scaling", False):
+        # A fused optimizer reads this flag on the device and then changes nothing, not even its
+        # step count: it is how torch.amp.GradScaler skips an update.
+        optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
+        optimizer.step()
+    elif bool(finite):
+        optimizer.step()

@@ -1,0 +1,195 @@
+"""What the stages of a training have in common: everything but their steps."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
+from torch.utils import deterministic
+
+from esrgan.training.learner import FiniteGuard, Learner, MakeOptimizer, MakeSchedule
+from esrgan.training.ranks import synchronise_batch_norm
+from esrgan.types import Batch
+
+Values = dict[str, Tensor]
+"""Scalars on the device, by the names they are logged under."""
+
+Images = tuple[Tensor, Tensor]
+"""Two batches of images, (N, 3, H, W) in [0, 1]: lq and gt, or sr and gt."""
+
+Prepare = Callable[[Batch, torch.dtype], Images]
+"""Makes of a batch, which is on the device, lq and gt in a number format."""
+
+TrainingState = dict[str, Any]
+
+
+def from_bytes(batch: Batch, dtype: torch.dtype) -> Images:
+    """A batch whose images only have to become numbers in [0, 1]."""
+    return _to_float(batch["lq"], dtype), _to_float(batch["gt"], dtype)
+
+
+def _to_float(images: Tensor, dtype: torch.dtype) -> Tensor:
+    # A view: bytes stored with the channels last are what channels_last means.
+    return images.permute(0, 3, 1, 2).to(dtype) / 255
+
+
+class Stage(LightningModule):
+    """A generator in training: how it is set up, what a step begins and ends with, its state.
+
+    An iteration is one batch, whatever its micro-batches. The optimization is manual in Lightning's
+    terms, because an update must be taken or skipped on the device, and because that of a GAN has
+    to be: so all stages work the same way.
+
+    Args:
+        generator: maps lq to sr, (N, 3, H, W) in [0, 1].
+        losses: name to loss (sr, gt); None leaves the term out. Each is logged under its name.
+        optimizer: completed with the generator's parameters.
+        schedule: completed with the optimizer; counts iterations.
+        ema_decay: how much of the average of the generator stays per iteration; None: no average.
+        guard: takes the generator's updates, unless a gradient is not finite.
+        num_micro_batches: parts that a batch is computed in, one after the other, to save memory.
+        seed: every random number of a step follows from it, the iteration and the rank.
+        prepare: makes lq and gt of a batch.
+
+    Raises:
+        ValueError: a number is out of range, or there is no loss.
+    """
+
+    def __init__(  # noqa: PLR0913 # all that a training is made of
+        self,
+        *,
+        generator: nn.Module,
+        losses: Mapping[str, nn.Module | None],
+        optimizer: MakeOptimizer,
+        schedule: MakeSchedule,
+        ema_decay: float | None,
+        guard: FiniteGuard,
+        num_micro_batches: int,
+        seed: int,
+        prepare: Prepare = from_bytes,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        if num_micro_batches < 1:
+            raise ValueError(f"training.num_micro_batches ({num_micro_batches}) must be at least 1")
+        if all(loss is None for loss in losses.values()):
+            raise ValueError("training.losses has no term: at least one must not be null")
+        self.learner = Learner(
+            generator, optimizer=optimizer, schedule=schedule, guard=guard, ema_decay=ema_decay
+        )
+        self.losses = nn.ModuleDict({k: v for k, v in losses.items() if v is not None})
+        self.num_micro_batches, self.seed, self.prepare = num_micro_batches, seed, prepare
+        self.iteration = 0
+
+    @property
+    def generator(self) -> nn.Module:
+        return self.learner.network
+
+    @property
+    def ema(self) -> nn.Module | None:
+        return self.learner.ema
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network that is validated and released: the average, where there is one."""
+        return self.generator if self.ema is None else self.ema
+
+    @property
+    def learners(self) -> dict[str, Learner]:
+        """All that is trained, by the names that checkpoints and messages have for it."""
+        return {"generator": self.learner}
+
+    def setup(self, stage: str) -> None:
+        # An aid for debugging that deterministic algorithms come with: it costs time
+        deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # no stub
+        for learner in self.learners.values():
+            synchronise_batch_norm(learner.network)
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """For Lightning to bring them to the device; the stages step them, and the schedules."""
+        return [learner.optimizer for learner in self.learners.values()]
+
+    def begin(self, batch: Batch) -> list[Images]:
+        """The lq and gt of each part of a batch, with the random numbers of this iteration set.
+
+        Raises:
+            ValueError: the batch has no `num_micro_batches` equal parts.
+        """
+        torch.manual_seed(step_seed(self.seed, self.iteration, self.global_rank))
+        lq, gt = self.prepare(batch, next(self.generator.parameters()).dtype)
+        count = self.num_micro_batches
+        if len(gt) % count:
+            raise ValueError(
+                f"training.num_micro_batches ({count}) must divide the {len(gt)} samples of a batch"
+            )
+        return list(zip(lq.chunk(count), gt.chunk(count), strict=True))
+
+    def end(self, values: Values) -> Values:
+        """Count the iteration, also for the schedules; returns what is logged of it."""
+        for learner in self.learners.values():
+            learner.schedule.step()
+        self.iteration += 1
+        return values
+
+    def warnings(self, values: Mapping[str, float]) -> dict[str, str]:
+        """What the figures of an interval say of the health of the training, by short names."""
+        return {}
+
+    def training_state(self) -> TrainingState:
+        """All that a continued run needs, as plain containers of tensors and numbers."""
+        networks = {name: learner.network for name, learner in self.learners.items()}
+        return {
+            "iteration": self.iteration,
+            "architecture": getattr(self.generator, "architecture", None),
+            **{name: network.state_dict() for name, network in networks.items()},
+            "ema": None if self.ema is None else self.ema.state_dict(),
+            "progress": {name: learner.progress() for name, learner in self.learners.items()},
+        }
+
+    def load_training_state(self, state: TrainingState) -> None:
+        """Continue from what `training_state` returned."""
+        self.iteration = state["iteration"]
+        for name, learner in self.learners.items():
+            learner.network.load_state_dict(state[name])
+            learner.load_progress(state["progress"][name])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
+
+
+def accumulate(values: Values, terms: Mapping[str, Tensor]) -> None:
+    """Add terms, without their graphs, to the figures of the parts before."""
+    for name, term in terms.items():
+        values[name] = values[name] + term.detach() if name in values else term.detach()
+
+
+def step_seed(seed: int, iteration: int, rank: int) -> int:
+    """The seed of one step on one process."""
+    mixed = np.random.SeedSequence((seed, iteration, rank)).generate_state(1, np.uint64)
+    return int(mixed[0])
+
+
+def warmup_cosine(optimizer: Optimizer, *, iterations: int, warmup_iterations: int) -> SequentialLR:
+    """Raise the learning rate in a straight line, then let it fall along a cosine to zero.
+
+    Args:
+        optimizer: has the largest learning rate.
+        iterations: the length of the run.
+        warmup_iterations: the part of it before the largest learning rate is reached.
+    """
+    if not 0 < warmup_iterations < iterations:
+        raise ValueError(
+            f"warmup_iterations ({warmup_iterations}) must be at least 1 and less than "
+            f"iterations ({iterations})"
+        )
+    return SequentialLR(
+        optimizer,
+        [
+            LinearLR(optimizer, 1 / warmup_iterations, total_iters=warmup_iterations),
+            CosineAnnealingLR(optimizer, iterations - warmup_iterations),
+        ],
+        milestones=[warmup_iterations],
+    )
