@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from esrgan.command_line import report_errors
+from esrgan.errors import report_errors
 
 
 @pytest.fixture(scope="session")

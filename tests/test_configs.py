@@ -5,22 +5,27 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-import train
-from esrgan.command_line import list_experiments
-from esrgan.settings import Settings, check_settings, check_targets
+from esrgan.commands.configs import configs_folder
+from esrgan.commands.train import list_experiments
+from esrgan.runs import Settings
+from esrgan.runs.checks import check_settings, check_targets
+
+CONFIGS = configs_folder()
+ConfigStore.instance().store("settings", Settings)
 
 EXPERIMENTS = sorted(
-    str(path.relative_to(train.CONFIGS / "experiment").with_suffix(""))
-    for path in (train.CONFIGS / "experiment").rglob("*.yaml")
+    str(path.relative_to(CONFIGS / "experiment").with_suffix(""))
+    for path in (CONFIGS / "experiment").rglob("*.yaml")
 )
 
 
 def composed(experiment: str, *overrides: str) -> DictConfig:
-    with initialize_config_dir(str(train.CONFIGS.resolve()), version_base="1.3"):
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         cfg = compose("train", [f"experiment={experiment}", *overrides], return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)
     with open_dict(cfg):
@@ -35,7 +40,7 @@ def test_every_experiment_can_be_built(
     for name in ("kaiming_normal_", "kaiming_uniform_", "normal_"):  # of no interest here, and slow
         monkeypatch.setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)
     cfg = composed(experiment, f"train_set={tmp_path}", f"validation_set={tmp_path}")
-    if "adversary" in cfg.training and cfg.training.losses.perceptual is not None:
+    if "discriminator" in cfg.training and cfg.training.losses.perceptual is not None:
         cfg.training.losses.perceptual.loss.weights = "random"  # the real ones are a download
     settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(settings, dict)
@@ -120,7 +125,7 @@ def test_published_settings_are_as_published(experiment: str, expected: dict[str
 def test_published_gan_settings_are_as_published(experiment: str, expected: object) -> None:
     cfg = composed(experiment)
     training = cfg.training
-    optimizers = (training.optimizer, training.adversary.optimizer)
+    optimizers = (training.optimizer, training.discriminator.optimizer)
     losses = {name: loss for name, loss in training.losses.items() if loss is not None}
     layers = losses["perceptual"].loss.layers
     assert {
@@ -128,11 +133,10 @@ def test_published_gan_settings_are_as_published(experiment: str, expected: obje
         "betas": [list(optimizer.betas) for optimizer in optimizers],
         "iterations": cfg.iterations,
         "milestones": list(training.schedule.milestones),
-        "gamma": training.adversary.schedule.gamma,
+        "gamma": training.discriminator.schedule.gamma,
         "patch": cfg.patch_size,
         "ema": training.ema_decay,
-        "weights": {name: loss.weight for name, loss in losses.items()}
-        | {"adversarial": training.adversary.weight},
+        "weights": {name: loss.weight for name, loss in losses.items()},
         "layers": {name: weight for name, weight in layers.items() if weight is not None},
     } == expected
     assert (cfg.batch_size, cfg.scale) == (16, 4)
@@ -167,7 +171,7 @@ LAYERS = "training.losses.perceptual.loss.layers."
             5,
             {
                 f"{node}.{key}"
-                for node in ("adversarial", "training.adversary.loss")
+                for node in ("adversarial", "training.losses.adversarial.loss")
                 for key in ("_target_", "detach_means")
             },
         ),
@@ -206,7 +210,7 @@ def test_children_differ_from_their_parent_in_what_they_say() -> None:
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_the_list_says_what_an_experiment_is_and_needs(experiment: str) -> None:
-    lines = list_experiments(train.CONFIGS / "experiment").splitlines()
+    lines = list_experiments([CONFIGS]).splitlines()
     index = lines.index(experiment)
     assert lines[index + 1].startswith("    ")
     assert lines[index + 2].startswith("    Needs: ")

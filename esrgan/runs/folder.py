@@ -148,6 +148,11 @@ class OpenRun:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logging.getLogger("esrgan").addHandler(handler)
 
+    def close(self) -> None:
+        """Let other processes in."""
+        if self._lock is not None:
+            self._lock.lock.release()
+
     def _refuse_to_write_over(self) -> None:
         # A run that failed before its first checkpoint holds nothing, and may be started again.
         if self.folder.list_checkpoints():

@@ -88,12 +88,18 @@ def _require_launcher(overrides: Iterable[str]) -> None:
 
 def _planned(overrides: Sequence[Override]) -> list[Job]:
     """A job for every combination of the values that are separated by commas."""
-    choices = [
-        [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
-        if each.is_sweep_override()
-        else [str(each.input_line)]
-        for each in overrides
-    ]
+    choices = []
+    for each in overrides:
+        if not each.is_sweep_override():
+            choices.append([str(each.input_line)])
+        elif each.is_discrete_sweep():
+            values = each.sweep_string_iterator()
+            choices.append([f"{each.get_key_element()}={value}" for value in values])
+        else:
+            raise ValueError(
+                f"{each.input_line}: a sweep does not support sweep type {each.value_type}: list "
+                "the values, separated by commas"
+            )
     swept = {each.get_key_element() for each in overrides if each.is_sweep_override()}
     return plan_jobs(product(*choices), swept)
 
@@ -105,8 +111,9 @@ def _launch(jobs: list[Job], of_hydra: list[str], command: Sequence[str]) -> int
             own.append("hydra.launcher.batch_size=1")  # or jobs queue up behind each other
         # The launcher's settings are read beside the first job's, because a key may exist only with
         # a swept choice: discriminator.num_features with experiment=srgan,esrgan
-        overrides = [*own, *of_hydra, *jobs[0].overrides]
-        cfg = compose(CONFIG, overrides, return_hydra_config=True)
+        cfg = compose(CONFIG, [*own, *of_hydra, *jobs[0].overrides], return_hydra_config=True)
+        for job in jobs[1:]:  # what is wrong with the last is said before the first has begun
+            compose(CONFIG, [*of_hydra, *job.overrides])
         stop = StopFile(folder / "stop")
         stop.listen()
         context = HydraContext(

@@ -1,5 +1,6 @@
 """Lightning modules of the training stages and what surrounds them."""
 
+from esrgan.runs import CheckpointError, read_checkpoint, read_newest
 from esrgan.training.after_iteration import AfterIteration
 from esrgan.training.checkpointing import Checkpointing
 from esrgan.training.gan import AdversarialTerm, GANTraining
@@ -16,6 +17,7 @@ __all__ = [
     "AdversarialTerm",
     "AfterIteration",
     "CSVLogger",
+    "CheckpointError",
     "Checkpointing",
     "FiniteGuard",
     "GANTraining",
@@ -28,5 +30,7 @@ __all__ = [
     "TrainingLog",
     "Validation",
     "from_bytes",
+    "read_checkpoint",
+    "read_newest",
     "warmup_cosine",
 ]

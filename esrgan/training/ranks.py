@@ -87,13 +87,6 @@ class Ranks:
         dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self._group)
         return int(tensor)
 
-    def totals(self, numbers: Sequence[float]) -> list[float]:
-        """The sums of the processes' numbers, one by one."""
-        tensor = torch.tensor(numbers, dtype=torch.float64)
-        if world_size() > 1:
-            dist.all_reduce(tensor, group=self._group)
-        return [float(total) for total in tensor]
-
     def merged(self, mine: Mapping[str, Value]) -> dict[str, Value]:
         """What all processes have, by its name."""
         if world_size() == 1:

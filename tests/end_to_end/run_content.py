@@ -3,7 +3,7 @@
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from esrgan.training import read_newest
+from esrgan.runs import read_newest
 
 
 def content(run):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from run_content import content, logged_iterations, scalars
 
-from esrgan.training import read_newest
+from esrgan.runs import read_newest
 from esrgan.weights import load_state_dict_file
 
 RELEASE = "experiments/run/run.pth"
@@ -53,7 +53,7 @@ def test_an_uninterrupted_run_logs_each_iteration_once(finished):
     assert logged_iterations(run / "train.csv") == list(range(3, 61, 3))
     assert logged_iterations(run / "val.csv") == list(range(10, 61, 10))
     assert [step for step, _ in scalars(run)["train/pixel"]] == list(range(3, 61, 3))
-    assert [step for step, _ in scalars(run)["val/psnr_y"]] == list(range(10, 61, 10))
+    assert [step for step, _ in scalars(run)["val/PSNR-Y"]] == list(range(10, 61, 10))
 
 
 @pytest.fixture(params=["psnr", "gan"])

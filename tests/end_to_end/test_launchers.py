@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from run_content import logged_iterations
 
-from esrgan.training import read_newest
+from esrgan.runs import read_newest
 
 TRAIN = str(Path(__file__).parents[2] / "train.py")
 LONGEST = 180  # seconds, for what takes twenty on an idle machine

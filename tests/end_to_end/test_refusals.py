@@ -61,7 +61,7 @@ def files(folder):
         (
             "checkpoints.monitor",
             "psnr",
-            r"checkpoints.monitor \(psnr\) is not one of .* val/psnr_y",
+            r"checkpoints.monitor \(psnr\) is not one of .* PSNR-Y",
         ),
         ("resume", True, r"experiments/run holds no run to continue: start one without resume"),
     ],

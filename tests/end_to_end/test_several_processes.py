@@ -6,7 +6,7 @@ import signal
 import pytest
 from run_content import logged_iterations
 
-from esrgan.training import read_newest
+from esrgan.runs import read_newest
 
 IN_DOUBLE = {
     "precision": "64-true",

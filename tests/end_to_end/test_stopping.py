@@ -7,7 +7,7 @@ import pytest
 import torch
 from run_content import content, logged_iterations
 
-from esrgan.training import read_newest
+from esrgan.runs import read_newest
 
 
 @pytest.mark.parametrize("to_the_group", [False, True], ids=["process", "group"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from run_content import content, logged_iterations
 
-from esrgan.training import read_newest
+from esrgan.runs import read_newest
 
 TRAIN = Path(__file__).parents[2] / "train.py"
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}  # as the runs that these are compared with

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from esrgan.sweeps.gpu import free_gpu, visible_gpus
+from esrgan.sweeps.job import free_gpu, visible_gpus
 
 
 def never() -> bool:

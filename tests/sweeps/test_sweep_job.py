@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from esrgan.sweeps.job import SIGNALS, JobRunner, StopFile, is_finished
+from esrgan.runs import RunFolder
+from esrgan.runs.settings import write_settings
+from esrgan.sweeps.job import SIGNALS, JobRunner, StopFile
 from esrgan.sweeps.plan import Job
 
 ON_CPU = {"trainer": {"devices": 1, "accelerator": "cpu"}}
@@ -49,7 +52,7 @@ def _elsewhere(tmp_path, monkeypatch):
 def runner(what_it_does: str) -> JobRunner:
     script = Path("train.py")
     script.write_text(SCRIPT % what_it_does)
-    return JobRunner(JOBS, script, StopFile(Path("stop")))
+    return JobRunner(JOBS, [sys.executable, str(script)], StopFile(Path("stop")))
 
 
 def started() -> dict[str, object]:
@@ -170,7 +173,7 @@ def test_the_only_gpu_is_shared(monkeypatch, tmp_path) -> None:
 def finished_run(settings) -> Path:
     run = Path("experiments/psnr/seed=0")
     run.mkdir(parents=True)
-    (run / "settings.json").write_text(json.dumps(settings))
+    write_settings(run / "settings.json", settings)
     (run / "seed=0.pth").touch()
     return run
 
@@ -183,9 +186,9 @@ def test_a_finished_run_is_left_alone() -> None:
 
 def test_a_run_without_its_release_is_not_finished() -> None:
     run = finished_run(ON_CPU | {"resume": False})
-    assert is_finished(run, ON_CPU | {"resume": False})
+    assert RunFolder(run).is_finished(ON_CPU | {"resume": False})
     (run / "seed=0.pth").unlink()
-    assert not is_finished(run, ON_CPU | {"resume": False})
+    assert not RunFolder(run).is_finished(ON_CPU | {"resume": False})
 
 
 def test_a_run_of_other_settings_is_started_to_be_refused() -> None:
@@ -194,4 +197,4 @@ def test_a_run_of_other_settings_is_started_to_be_refused() -> None:
 
 
 def test_where_there_is_no_run_none_is_finished() -> None:
-    assert not is_finished(Path("experiments/psnr"), ON_CPU)
+    assert not RunFolder(Path("experiments/psnr")).is_finished(ON_CPU)

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
 
-import train
+import esrgan
+from esrgan.commands.configs import configs_folder
 from esrgan.hydra_errors import plain_errors
+from esrgan.runs import Settings
 from esrgan.sweeps.job import SIGNALS
 from esrgan.sweeps.launch import LAUNCHERS, sweep
 
@@ -34,6 +37,9 @@ sys.exit(2 if "seed=13" in sys.argv else 0)
 """
 
 
+ConfigStore.instance().store("settings", Settings)
+
+
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
@@ -48,13 +54,14 @@ def _elsewhere(tmp_path, monkeypatch):
         logs[name].handlers = log_handlers
 
 
-def run(*words: str) -> int:
+def run(*words: str, own: Path | None = None) -> int:
     """`train.py -m WORDS`, whose trainings are imagined."""
     script = Path("script.py").resolve()
     script.write_text(SCRIPT)
     arguments = get_args_parser().parse_args(["-m", *words])
     with plain_errors():
-        return sweep(arguments, configs=train.CONFIGS.resolve(), script=script)
+        command = [sys.executable, str(script)]
+        return sweep(arguments, configs=configs_folder(), own=own, command=command)
 
 
 def started() -> dict[str, dict[str, object]]:
@@ -121,7 +128,7 @@ def test_the_jobs_can_be_shown_instead(capsys) -> None:
         (["experiment=quickstart", "name=a=b,c"], r"name=a=b,c is not KEY=VALUE: .* quotes"),
         (["experiment=glob(nothing*)"], r"describes no job: a glob"),
         (["experiment=quickstart", "seed=interval(0,1)"], r"does not support sweep type"),
-        (["experiment=quickstart", "--config-dir", "."], r"-m and --config-dir cannot be comb"),
+        (["experiment=quickstart", "--hydra-help"], r"-m and --hydra-help cannot be comb"),
     ],
 )
 def test_a_command_that_cannot_work_starts_nothing(words, message) -> None:
@@ -143,9 +150,19 @@ def test_a_launcher_that_is_not_installed_is_named_with_what_installs_it(monkeyp
         run("experiment=quickstart", "hydra/launcher=joblib")
 
 
+def test_a_users_own_experiments_can_be_swept() -> None:
+    Path("own/experiment").mkdir(parents=True)
+    Path("own/experiment/mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - /experiment/quickstart\n  - _self_\nseed: 7\n"
+    )
+    assert run("experiment=mine", "patch_size=64,96", own=Path("own")) == 0
+    assert list(started()) == ["mine/patch_size=64", "mine/patch_size=96"]
+    assert started()["mine/patch_size=64"]["arguments"][:2] == ["--config-dir", "own"]
+
+
 def launched(folder: Path, *words: str) -> str:
     """A sweep in a process of its own, because its launcher leaves others running for a while."""
-    path = [str(Path(train.__file__).parent), str(Path(__file__).parent)]
+    path = [str(Path(esrgan.__file__).parents[1]), str(Path(__file__).parent)]
     program = f"import sys; sys.path[:0] = {path}"
     program += "; from test_sweep_launch import run; run(*sys.argv[1:])"
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "4,7", "TMPDIR": str(folder)}

@@ -10,7 +10,8 @@ from small_stage import Enlarge, NaNAt, batches, fit
 from torch import Tensor, nn
 
 from esrgan.losses import RelativisticAverageGAN, StandardGAN, WeightedLoss
-from esrgan.training import Adversary, FiniteGuard, GANTraining
+from esrgan.training import AdversarialTerm, FiniteGuard, GANTraining, Learner
+from esrgan.training.gan import gan_warnings
 
 LAMBDA, ETA = 5e-3, 1e-2
 
@@ -37,33 +38,36 @@ class Squares(nn.Module):
         return (sr.square() - gt.square()).abs().mean()
 
 
-def adversary(critic: nn.Module, **changes) -> Adversary:
-    arguments = {
-        "discriminator": critic,
-        "loss": RelativisticAverageGAN(detach_means=False),
-        "weight": LAMBDA,
-        "optimizer": partial(torch.optim.Adam, lr=0.01, fused=True),
-        "schedule": partial(torch.optim.lr_scheduler.MultiStepLR, milestones=[2], gamma=0.1),
-        "guard": FiniteGuard(clip_norm=None, max_in_a_row=5),
-        "warmup_iterations": 0,
-        "steps_per_generator_step": 1,
-    }
-    return Adversary(**(arguments | changes))
-
-
 def stage(generator: nn.Module, critic: nn.Module, opponent=(), **changes) -> GANTraining:
+    """`opponent` has changes of the adversarial part."""
+    opponent = dict(opponent)
+    schedule = partial(torch.optim.lr_scheduler.MultiStepLR, milestones=[2], gamma=0.1)
+    term = AdversarialTerm(
+        loss=opponent.pop("loss", RelativisticAverageGAN(detach_means=False)),
+        weight=opponent.pop("weight", LAMBDA),
+    )
+    discriminator = Learner(
+        critic,
+        optimizer=opponent.pop("optimizer", partial(torch.optim.Adam, lr=0.01, fused=True)),
+        schedule=opponent.pop("schedule", schedule),
+        guard=FiniteGuard(clip_norm=None, max_in_a_row=5),
+        ema_decay=None,
+    )
+    losses = {"perceptual": Squares(), "pixel": WeightedLoss(loss=nn.L1Loss(), weight=ETA)}
     arguments = {
         "generator": generator,
-        "losses": {"perceptual": Squares(), "pixel": WeightedLoss(loss=nn.L1Loss(), weight=ETA)},
-        "adversary": adversary(critic, **dict(opponent)),
+        "losses": changes.pop("losses", losses) | {"adversarial": term},
+        "discriminator": discriminator,
+        "warmup_iterations": 0,
+        "steps_per_generator_step": 1,
         "optimizer": partial(torch.optim.Adam, lr=0.1, fused=True),
-        "schedule": partial(torch.optim.lr_scheduler.MultiStepLR, milestones=[2], gamma=0.1),
+        "schedule": schedule,
         "ema_decay": 0.5,
         "guard": FiniteGuard(clip_norm=None, max_in_a_row=5),
         "num_micro_batches": 1,
         "seed": 0,
     }
-    return GANTraining(**(arguments | changes))
+    return GANTraining(**(arguments | opponent | changes))
 
 
 @pytest.fixture
@@ -141,7 +145,7 @@ def test_the_adversarial_term_alone_moves_the_generator(networks) -> None:
 def test_the_generators_step_leaves_the_discriminator_alone(networks, monkeypatch) -> None:
     generator, critic = networks
     before = copy.deepcopy(critic)
-    monkeypatch.setattr(GANTraining, "_update_discriminator", lambda *_: {})
+    monkeypatch.setattr(GANTraining, "_train_discriminator", lambda *_: {})
     fit(stage(generator, critic), batches(2))
     for now, then in zip(critic.parameters(), before.parameters(), strict=True):
         assert torch.equal(now, then)
@@ -272,11 +276,68 @@ def test_a_step_waits_for_no_device(networks, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"weight": 0.0}, r"adversary\.weight \(0\.0\) must be more than 0"),
+        ({"weight": 0.0}, r"adversarial\.weight \(0\.0\) must be more than 0"),
         ({"warmup_iterations": -1}, r"warmup_iterations \(-1\) must be at least 0"),
         ({"steps_per_generator_step": 0}, r"steps_per_generator_step \(0\) must be at least 1"),
     ],
 )
-def test_an_adversary_that_cannot_work_is_refused(networks, changes, message) -> None:
+def test_an_adversarial_part_that_cannot_work_is_refused(networks, changes, message) -> None:
     with pytest.raises(ValueError, match=message):
-        adversary(networks[1], **changes)
+        stage(*networks, changes)
+
+
+def test_a_stage_without_its_adversarial_term_is_refused(networks) -> None:
+    training = stage(*networks)
+    with pytest.raises(ValueError, match=r"losses\.adversarial is null: .* training=psnr"):
+        GANTraining(
+            generator=networks[0],
+            losses={"pixel": nn.L1Loss(), "adversarial": None},
+            discriminator=training.opponent,
+            warmup_iterations=0,
+            steps_per_generator_step=1,
+            optimizer=partial(torch.optim.Adam, lr=0.1),
+            schedule=constant,
+            ema_decay=None,
+            guard=FiniteGuard(clip_norm=None, max_in_a_row=5),
+            num_micro_batches=1,
+            seed=0,
+        )
+
+
+WELL = {
+    # BasicSR issue 160: the author calls these healthy
+    "train/discriminator_real": 0.32,
+    "train/discriminator_fake": 0.54,
+    "train/discriminator_accuracy": 0.8,
+    "train/logit_gap": 2.3,
+    "train/adversarial_share": 0.05,
+}
+
+
+def test_healthy_figures_cause_no_warning() -> None:
+    assert gan_warnings(WELL) == {}
+
+
+def test_a_discriminator_without_doubt_is_warned_of() -> None:
+    certain = {
+        "train/discriminator_real": 2e-3,
+        "train/discriminator_fake": 1e-3,
+        "train/discriminator_accuracy": 1.0,
+        "train/logit_gap": 11.0,
+    }
+    ((name, words),) = gan_warnings(WELL | certain).items()
+    assert name == "discriminator saturated"
+    assert "100.0% of the images apart" in words
+    assert "training.discriminator.optimizer.lr" in words
+
+
+@pytest.mark.parametrize("share", [0.0, 9e-5])
+def test_an_adversarial_gradient_that_decides_nothing_is_warned_of(share: float) -> None:
+    ((name, words),) = gan_warnings(WELL | {"train/adversarial_share": share}).items()
+    assert name == "adversarial gradient dead"
+    assert "training.losses.adversarial.weight" in words
+
+
+def test_an_interval_without_a_generator_step_says_nothing_of_its_gradient() -> None:
+    without = {name: value for name, value in WELL.items() if "share" not in name}
+    assert gan_warnings(without) == {}

@@ -6,8 +6,8 @@ import torch
 from small_stage import Enlarge, NaNAt, batches, fit
 from torch import nn
 
-from esrgan.training import FiniteGuard, PSNRTraining
-from esrgan.training.step import step_seed
+from esrgan.training import FiniteGuard, PSNRTraining, from_bytes
+from esrgan.training.stage import step_seed
 
 
 def training(generator: nn.Module, loss: nn.Module | None = None, **changes) -> PSNRTraining:
@@ -82,7 +82,7 @@ def test_an_iteration_that_is_not_finite_changes_neither_weights_nor_average() -
     assert with_nan.ema is not None and without.ema is not None
     for name, value in without.ema.state_dict().items():
         assert torch.equal(with_nan.ema.state_dict()[name], value), name
-    assert int(with_nan.guard.skipped) == 1
+    assert int(with_nan.learner.guard.skipped) == 1
 
 
 def test_training_reduces_the_loss(generator: nn.Module) -> None:
@@ -122,3 +122,18 @@ def test_settings_that_cannot_work_are_refused(generator, changes, message) -> N
 def test_every_step_on_every_rank_has_its_own_seed() -> None:
     seeds = {step_seed(s, i, r) for s in range(5) for i in range(20) for r in range(4)}
     assert len(seeds) == 5 * 20 * 4
+
+
+def test_how_a_batch_becomes_images_is_handed_in(generator: nn.Module) -> None:
+    """Degradations on the device need no stage of their own."""
+
+    def darkened(batch, dtype):
+        lq, gt = from_bytes(batch, dtype)
+        return lq / 2, gt
+
+    data = batches(1)
+    darker = [{**batch, "lq": batch["lq"] / 2} for batch in data]
+    torch.manual_seed(0)
+    expected = fit(training(Enlarge()), darker)
+    found = fit(training(generator, prepare=darkened), data)
+    assert torch.allclose(found.generator.conv.weight, expected.generator.conv.weight)

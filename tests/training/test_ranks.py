@@ -7,8 +7,14 @@ import torch
 from torch import Tensor, multiprocessing, nn
 from torch import distributed as dist
 
-from esrgan.training.batch_norm import synchronise_batch_norm
-from esrgan.training.ranks import Ranks, average, gather, rank, world_size
+from esrgan.training.ranks import (
+    Ranks,
+    average,
+    gather,
+    rank,
+    synchronise_batch_norm,
+    world_size,
+)
 
 COUNT = 2
 
@@ -34,7 +40,6 @@ def share(tensor: Tensor) -> Tensor:
 def agreement() -> None:
     ranks = Ranks()
     assert (world_size(), ranks.largest(3 * rank())) == (2, 3)
-    assert ranks.totals([1.0, float(rank())]) == [2.0, 1.0]
     assert ranks.merged({str(rank()): rank()}) == {"0": 0, "1": 1}
     ranks.require_equal("alike", "nothing")
     with pytest.raises(ValueError, match=r"differ in their number \(0, 1\)"):
@@ -110,7 +115,6 @@ def test_one_process_needs_no_group() -> None:
     ranks, batch = Ranks(), torch.ones(2, 1, requires_grad=True)
     assert (rank(), world_size()) == (0, 1)
     assert ranks.largest(5) == 5
-    assert ranks.totals([1.5]) == [1.5]
     assert ranks.merged({"a": 1}) == {"a": 1}
     assert gather(batch) is batch
     with pytest.raises(KeyError), ranks.together("trying"):

@@ -1,3 +1,7 @@
+from collections.abc import Callable, Iterable
+from statistics import fmean
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from torch import nn
@@ -21,6 +25,14 @@ class Pairs:
     def verify(self) -> None: ...
 
 
+class Metric(NamedTuple):
+    name: str
+    average: Callable[[Iterable[float]], float] = fmean
+
+
+DIFFERENCE = Metric("DIFFERENCE")
+
+
 def difference(sr: np.ndarray, gt: np.ndarray) -> float:
     return float(gt.mean() - sr.mean())
 
@@ -30,7 +42,7 @@ def validation(**changes) -> Validation:
         "every": 5,
         "pairs": Pairs(),
         "upscale": lambda network, lq: lq * 4,
-        "metrics": {"difference": difference},
+        "metrics": {DIFFERENCE: difference},
         "baseline": lambda lq: lq,
         "panel": 1,
     }
@@ -38,21 +50,23 @@ def validation(**changes) -> Validation:
 
 
 def test_metrics_are_means_over_images_beside_the_baselines() -> None:
-    values, _ = validation().run(nn.Identity(), Ranks())
-    assert values == {"val/difference": 4.0, "val/bicubic_difference": 8.5}
+    scores = validation().run(nn.Identity(), Ranks())
+    assert scores.values() == {"val/DIFFERENCE": 4.0, "val/bicubic_DIFFERENCE": 8.5}
+
+
+def test_a_metric_is_averaged_as_it_wants_to_be() -> None:
+    largest = Metric("LARGEST", average=max)
+    scores = validation(metrics={largest: difference}).run(nn.Identity(), Ranks())
+    assert scores.network == {largest: 6.0}
 
 
 def test_the_panel_shows_the_first_images() -> None:
-    _, images = validation().run(nn.Identity(), Ranks())
+    images = validation().run(nn.Identity(), Ranks()).images
     assert list(images) == ["val/a"]
     assert (images["val/a"] == 4).all()
 
 
-def test_it_is_due_at_its_interval() -> None:
-    assert [n for n in range(1, 12) if validation().is_due(n)] == [5, 10]
-
-
 @pytest.mark.parametrize("changes", [{"every": 0}, {"metrics": {}}])
 def test_settings_that_cannot_work_are_refused(changes) -> None:
-    with pytest.raises(ValueError, match=r"validation\."):
+    with pytest.raises(ValueError, match=r"validation\.every|metrics is empty"):
         validation(**changes)

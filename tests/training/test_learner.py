@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from esrgan.training import FiniteGuard, NonFiniteError
-from esrgan.training.guard import restore_where
+from esrgan.training import FiniteGuard, Learner, NonFiniteError
+from esrgan.training.learner import Buffers
 
 
 def step(guard: FiniteGuard, optimizer: torch.optim.Optimizer, gradient: list[float], loss=1.0):
@@ -71,11 +71,13 @@ def test_the_counts_are_part_of_the_saved_state(optimizer) -> None:
 
 
 def test_buffers_get_their_values_back_where_a_step_was_skipped() -> None:
-    buffer = torch.tensor([2.0])
-    restore_where(torch.tensor(True), [buffer], [torch.tensor([1.0])])
-    assert buffer.item() == 2.0
-    restore_where(torch.tensor(False), [buffer], [torch.tensor([1.0])])
-    assert buffer.item() == 1.0
+    norm = nn.BatchNorm2d(1)
+    for taken, expected in ((True, 2.0), (False, 1.0)):
+        norm.running_mean.fill_(1.0)
+        buffers = Buffers(norm)
+        norm.running_mean.fill_(2.0)
+        buffers.restore_unless(torch.tensor(taken))
+        assert norm.running_mean.item() == expected
 
 
 def test_impossible_limits_are_refused() -> None:
@@ -83,3 +85,60 @@ def test_impossible_limits_are_refused() -> None:
         FiniteGuard(clip_norm=0.0, max_in_a_row=1)
     with pytest.raises(ValueError, match=r"max_in_a_row \(0\)"):
         FiniteGuard(clip_norm=None, max_in_a_row=0)
+
+
+YES, NO = torch.tensor(True), torch.tensor(False)
+LATE = 10**6  # an iteration at which the decay is what was asked for
+
+
+def learner(value: float, decay: float) -> Learner:
+    network = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.BatchNorm2d(1))
+    nn.init.constant_(network[0].weight, value)
+    return Learner(
+        network,
+        optimizer=lambda weights: torch.optim.SGD(weights, lr=1.0),
+        schedule=lambda optimizer: torch.optim.lr_scheduler.ConstantLR(optimizer),
+        guard=FiniteGuard(clip_norm=None, max_in_a_row=1),
+        ema_decay=decay,
+    )
+
+
+def test_the_average_moves_by_one_minus_decay() -> None:
+    moving = learner(1.0, 0.75)
+    nn.init.constant_(moving.network[0].weight, 3.0)
+    moving.update_ema(LATE, YES)
+    assert moving.ema[0].weight.item() == 1.5  # 0.75 * 1 + 0.25 * 3
+
+
+@pytest.mark.parametrize(("iteration", "decay"), [(0, 0.1), (10, 0.55), (90, 0.91), (LATE, 0.999)])
+def test_the_decay_grows_to_what_was_asked_for(iteration: int, decay: float) -> None:
+    moving = learner(0.0, 0.999)
+    nn.init.constant_(moving.network[0].weight, 1.0)
+    moving.update_ema(iteration, YES)
+    assert moving.ema[0].weight.item() == pytest.approx(1 - decay)
+
+
+def test_running_statistics_are_copied_not_averaged() -> None:
+    moving = learner(1.0, 0.9)
+    moving.network[1].running_mean.fill_(8.0)
+    moving.network[1].num_batches_tracked.fill_(5)
+    moving.update_ema(LATE, YES)
+    assert moving.ema[1].running_mean.item() == 8.0
+    assert moving.ema[1].num_batches_tracked.item() == 5
+
+
+def test_nothing_changes_where_the_step_was_skipped() -> None:
+    moving = learner(1.0, 0.5)
+    nn.init.constant_(moving.network[0].weight, 3.0)
+    moving.network[1].running_mean.fill_(float("nan"))
+    moving.update_ema(LATE, NO)
+    assert moving.ema[0].weight.item() == 1.0
+    assert moving.ema[1].running_mean.item() == 0.0
+
+
+def test_the_copy_is_frozen_and_independent() -> None:
+    moving = learner(1.0, 0.5)
+    nn.init.constant_(moving.network[0].weight, 2.0)
+    assert moving.ema[0].weight.item() == 1.0
+    assert not moving.ema.training
+    assert not any(p.requires_grad for p in moving.ema.parameters())

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from esrgan.settings import check_settings, check_targets
+from esrgan.runs.checks import check_settings, check_targets
 
 ONE = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
 SEVERAL = {"devices": 4, "num_nodes": 2, "strategy": {"_target_": "a.Strategy"}}
 GAN = {
-    "training": {"adversary": {}},
+    "training": {"discriminator": {}},
     "discriminator": {"input_size": 128},
     "adversarial": {"_target_": "a.Loss"},
 }
@@ -54,7 +54,11 @@ def test_settings_that_work_pass(tmp_path: Path, changes: dict[str, object]) -> 
         ("resume", "maybe", r"resume \(maybe\) must be true, false or auto"),
         ("discriminator", {"input_size": 128}, "no effect in the PSNR stage.* discriminator=none"),
         ("adversarial", {"_target_": "a.Loss"}, "no effect in the PSNR stage.* adversarial=none"),
-        ("training", {"adversary": {}}, "the GAN stage needs a discriminator: .*discriminator=vgg"),
+        (
+            "training",
+            {"discriminator": {}},
+            "GAN stage needs a discriminator: .*discriminator=vgg",
+        ),
         ("patchsize", 128, r"patchsize is not a setting: did you mean patch_size\?"),
     ],
 )

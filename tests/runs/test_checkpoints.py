@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from esrgan.training.checkpoints import (
+from esrgan.runs.checkpoints import (
     CheckpointError,
     checkpoint_iteration,
     list_checkpoints,
@@ -78,7 +78,7 @@ def test_a_file_that_was_still_being_written_is_no_checkpoint(tmp_path: Path) ->
 
 
 def test_an_unknown_format_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("esrgan.training.checkpoints.FORMAT", 99)
+    monkeypatch.setattr("esrgan.runs.checkpoints.FORMAT", 99)
     (path,) = write(tmp_path, 1)
     monkeypatch.undo()
     with pytest.raises(CheckpointError, match="has format 99"):
@@ -101,7 +101,7 @@ def test_a_failed_write_leaves_the_earlier_checkpoints(
     def disk_full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("esrgan.training.checkpoints.os.fsync", disk_full)
+    monkeypatch.setattr("esrgan.runs.checkpoints.os.fsync", disk_full)
     with pytest.raises(OSError, match="No space left"):
         write(tmp_path, 20)
     state = read_newest(tmp_path)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from esrgan.training import choose_precision
+from esrgan.hardware import choose_precision
 
 
 @pytest.mark.parametrize(
