@@ -11,12 +11,10 @@ from typing import NamedTuple
 from lmdb.verify import VerifyError
 from lmdb.verify import verify as verify_structure
 
-from esrgan.data.lmdb_dataset import LmdbDataset, check_files, open_dataset
+from esrgan.data.lmdb_pairs import LmdbDataset, check_files, open_dataset
 from esrgan.data.lmdb_store import LmdbReader
 from esrgan.data.manifest import GT, LQ, digest, read_records
-
-Progress = Callable[[int, int], None]
-"""Is told how many of how many are done."""
+from esrgan.types import Progress
 
 _BLOCK = 1024  # records whose checks are queued at a time
 

@@ -1,16 +1,13 @@
 """Pairs of whole images in folders, for validation and the benchmarks."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from esrgan.data.images import image_size, list_images, read_image
-from esrgan.data.pairs import Image, Pair
-
-Resize = Callable[[Image, float], Image]
-"""An image and a factor below 1 in, the smaller image out."""
+from esrgan.types import Image, Pair, Resize
 
 
 class FolderPairs:

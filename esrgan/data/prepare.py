@@ -1,21 +1,28 @@
 """Builds a data set in LMDB form from folders of images."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from esrgan.data.encode import Made, Recipe
-from esrgan.data.encoding import encode_sources
+from esrgan.data.encode import Made, Recipe, encode_sources
 from esrgan.data.images import ImageError
-from esrgan.data.journal import Entry, Journal
 from esrgan.data.lmdb_store import LmdbWriter
-from esrgan.data.manifest import GT, LQ, PARTIAL_SUFFIX, Settings
-from esrgan.data.partial import begin, publish, seal
+from esrgan.data.manifest import (
+    GT,
+    LQ,
+    PARTIAL_SUFFIX,
+    BuildSettings,
+    Entry,
+    Journal,
+    begin,
+    open_journal,
+    publish,
+    seal,
+)
 from esrgan.data.sources import Source, find_sources
-
-Progress = Callable[[int, int], None]
-"""Is told how many source images of how many are done."""
+from esrgan.files import refuse_existing
+from esrgan.types import Progress
 
 _TRANSACTION_BYTES = 64 << 20
 
@@ -50,20 +57,19 @@ def build_dataset(
         lq_folders: hold their low-quality images, where these are not to be made.
         processes: that encode; each needs memory for about three decoded images and their records.
         skip_bad: leave out images that cannot be used, instead of failing at the end.
-        progress: is called after each source image.
+        progress: is told of the source images.
 
     Raises:
         ValueError: `output` exists; folders and recipe do not fit together; another build works on
             it or began it with other settings or files; images cannot be used (all are named).
         OSError: the file system refuses a write.
     """
-    if output.exists():
-        raise ValueError(f"{output} exists and is not overwritten: choose another name")
+    refuse_existing(output, fix="choose another name")
     settings = _settings(recipe, gt_folders, lq_folders)
     sources = find_sources(gt_folders, lq_folders, scale=recipe.scale)
     partial = output.with_name(output.name + PARTIAL_SUFFIX)
     partial.mkdir(parents=True, exist_ok=True)
-    with Journal(partial) as journal:
+    with open_journal(partial) as journal:
         manifest = begin(partial, settings)
         bad: list[ImageError] = []
         if manifest.contents is None:
@@ -74,15 +80,17 @@ def build_dataset(
             if bad and not skip_bad:
                 raise ValueError(_listing(bad, partial))
             manifest = seal(partial, manifest, journal)
-        publish(partial, output)
+    publish(partial, output)
     assert manifest.contents
     return Built(manifest.contents.num_records, bad)
 
 
-def _settings(recipe: Recipe, gt_folders: Sequence[Path], lq_folders: Sequence[Path]) -> Settings:
+def _settings(
+    recipe: Recipe, gt_folders: Sequence[Path], lq_folders: Sequence[Path]
+) -> BuildSettings:
     if (recipe.downscale is None) != bool(lq_folders):
         raise ValueError("give either lq folders or a function that makes the lq images, not both")
-    return Settings(
+    return BuildSettings(
         scale=recipe.scale,
         codec=recipe.codec.name,
         lq_from=recipe.downscale.__name__ if recipe.downscale else "folders",
