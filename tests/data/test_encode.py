@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from esrgan.data.codecs import CODECS
-from esrgan.data.encode import Recipe, encode_source
-from esrgan.data.encoding import encode_sources
+from esrgan.data.encode import Recipe, encode_source, encode_sources
 from esrgan.data.images import ImageError, write_png
+from esrgan.data.lmdb_store import CODECS
 from esrgan.data.sources import Source
 
 

@@ -6,13 +6,13 @@ import lmdb
 import numpy as np
 import pytest
 
-from esrgan.data.codecs import CODECS
 from esrgan.data.encode import Recipe
 from esrgan.data.images import read_image, write_png
-from esrgan.data.journal import Journal
 from esrgan.data.lmdb_pairs import LmdbPairs
+from esrgan.data.lmdb_store import CODECS
+from esrgan.data.manifest import open_journal
 from esrgan.data.prepare import build_dataset
-from esrgan.data.subimages import SubImages
+from esrgan.data.sources import SubImages
 from esrgan.degradations import resize_double
 
 RAW = Recipe(scale=4, codec=CODECS["raw"], downscale=resize_double)
@@ -155,7 +155,7 @@ def test_values_whose_source_was_removed_before_their_record_was_written_go(
 def test_two_builds_of_one_data_set_exclude_each_other(photos, tmp_path):
     (tmp_path / "set.partial").mkdir()
     with (
-        Journal(tmp_path / "set.partial"),
+        open_journal(tmp_path / "set.partial"),
         pytest.raises(ValueError, match=r"another process is building"),
     ):
         build_dataset(tmp_path / "set", RAW, gt_folders=[photos])
