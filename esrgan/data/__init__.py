@@ -3,20 +3,18 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from esrgan.data.check import find_problems
 from esrgan.data.encode import Recipe
 from esrgan.data.folders import FolderPairs
 from esrgan.data.images import ImageError, image_size, list_images, read_image, write_png
 from esrgan.data.lmdb_pairs import LmdbPairs
 from esrgan.data.lmdb_store import CODECS
 from esrgan.data.pictures import (
-    PICTURE_FORMATS,
     Picture,
     read_picture,
     refuse_losses,
     write_picture,
 )
-from esrgan.data.prepare import Built, build_dataset
+from esrgan.data.prepare import build_dataset
 from esrgan.data.sample_photographs import write_sample_photographs
 from esrgan.data.sources import SubImages
 
@@ -36,8 +34,6 @@ else:
 
 __all__ = [
     "CODECS",
-    "PICTURE_FORMATS",
-    "Built",
     "FolderPairs",
     "ImageError",
     "LmdbPairs",
@@ -47,7 +43,6 @@ __all__ = [
     "Recipe",
     "SubImages",
     "build_dataset",
-    "find_problems",
     "image_size",
     "list_images",
     "read_image",

@@ -7,17 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from esrgan.data.lmdb_store import CODECS, Codec, LmdbReader, png_size
-from esrgan.data.manifest import (
-    GT,
-    LQ,
-    MANIFEST,
-    PARTIAL_SUFFIX,
-    RECORDS,
-    Manifest,
-    digest,
-    read_manifest,
-    read_records,
-)
+from esrgan.data.manifest import GT, LQ, PARTIAL_SUFFIX, Manifest, read_manifest, read_records
 from esrgan.errors import listed
 from esrgan.types import Image, Pair
 
@@ -54,7 +44,7 @@ class PairIndex:
         return height, width
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class LmdbDataset:
     """A data set whose parts are there and fit together; `manifest` is None for BasicSR's."""
 
@@ -130,29 +120,22 @@ class LmdbPairs:
                 f"crop [{rows.start}:{rows.stop}, {columns.start}:{columns.stop}] is not inside"
                 f" lq image {self.key(index)!r} of {height}x{width}"
             )
-        key, scale = self._dataset.index.key(index), self._dataset.scale
-        gt_window = np.s_[
-            scale * rows.start : scale * rows.stop, scale * columns.start : scale * columns.stop
-        ]
+        key, scale = self._dataset.index.key(index), self.scale
+        gt_rows, gt_columns = (slice(scale * s.start, scale * s.stop) for s in (rows, columns))
         return Pair(
             lq=self._crop(self._lq, key, (height, width), (rows, columns)),
-            gt=self._crop(self._gt, key, (scale * height, scale * width), gt_window),
+            gt=self._crop(self._gt, key, (scale * height, scale * width), (gt_rows, gt_columns)),
         )
 
     def _crop(
         self, reader: LmdbReader, key: bytes, size: tuple[int, int], window: tuple[slice, slice]
     ) -> Image:
-        codec = self._dataset.codec
-        return reader.read(key, lambda value: codec.decode(value, size)[window].copy())
+        decode = self._dataset.codec.decode
+        return reader.read(key, lambda value: decode(value, size)[window].copy())
 
 
 def open_dataset(folder: Path, *, gt: str = GT, lq: str = LQ) -> LmdbDataset:
     """Reads the index of a data set that `build_dataset` or BasicSR wrote.
-
-    Args:
-        folder: holds the two LMDB folders, and a manifest unless BasicSR wrote it.
-        gt: name of the LMDB of ground truths in the folder.
-        lq: name of the LMDB of low-quality images.
 
     Raises:
         ValueError: the folder is no data set, or an incomplete or visibly damaged one.
@@ -165,16 +148,12 @@ def open_dataset(folder: Path, *, gt: str = GT, lq: str = LQ) -> LmdbDataset:
         scale, name = manifest.settings.scale, manifest.settings.codec
         if name not in CODECS:
             raise ValueError(f"{folder} is coded as {name!r}, known are {', '.join(CODECS)}")
-        index, codec = _index_of_records(folder, manifest), CODECS[name]
-    return LmdbDataset(
-        folder=folder,
-        gt=folder / gt,
-        lq=folder / lq,
-        index=index,
-        scale=scale,
-        codec=codec,
-        manifest=manifest,
-    )
+        codec = CODECS[name]
+        index = PairIndex(
+            (record.key.encode(), (record.height // scale, record.width // scale))
+            for record in read_records(folder, manifest)
+        )
+    return LmdbDataset(folder, folder / gt, folder / lq, index, scale, codec, manifest)
 
 
 def check_files(folder: Path, *, gt: str = GT, lq: str = LQ) -> Manifest | None:
@@ -184,10 +163,8 @@ def check_files(folder: Path, *, gt: str = GT, lq: str = LQ) -> Manifest | None:
         ValueError: a part is missing, or not of the size that the manifest gives.
     """
     _check_parts(folder, gt, lq)
-    if not (folder / MANIFEST).is_file():
-        return None
     manifest = read_manifest(folder)
-    contents = manifest.contents
+    contents = manifest.contents if manifest else None
     if contents is None:
         return manifest
     for name, expected in ((gt, contents.gt_bytes), (lq, contents.lq_bytes)):
@@ -216,20 +193,6 @@ def _check_parts(folder: Path, gt: str, lq: str) -> None:
                 f"{folder} is not a data set, it has no {name}/data.mdb: build one with"
                 " prepare_data"
             )
-
-
-def _index_of_records(folder: Path, manifest: Manifest) -> PairIndex:
-    contents = manifest.contents
-    path = folder / RECORDS
-    if contents is None:
-        raise ValueError(f"{folder} is incomplete: build it again with prepare_data")
-    if not path.is_file() or digest(path.read_bytes()) != contents.records_digest:
-        raise ValueError(f"{path} is missing or was changed: copy the data set again or rebuild it")
-    scale = manifest.settings.scale
-    return PairIndex(
-        (record.key.encode(), (record.height // scale, record.width // scale))
-        for record in read_records(folder)
-    )
 
 
 def _index_of_png_lmdbs(gt: Path, lq: Path) -> tuple[PairIndex, int]:

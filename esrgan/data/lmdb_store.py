@@ -9,10 +9,11 @@ import struct
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Protocol, TypeVar
+from types import MappingProxyType
+from typing import TypeVar
 
 import cv2
 import lmdb
@@ -25,6 +26,7 @@ _T = TypeVar("_T")
 
 MAX_KEY_BYTES = 511
 _FIRST_MAP_BYTES = 64 << 20
+_PNG_LEVEL = 1
 _PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _ENGINE = 0  # LMDB 0.9, whose files every LMDB reader opens; 1.0 writes a format of its own
 
@@ -92,12 +94,7 @@ class LmdbWriter:
     def __enter__(self) -> "LmdbWriter":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._environment.close()
 
     def put(self, items: Sequence[tuple[bytes, bytes]]) -> None:
@@ -192,63 +189,46 @@ def _lock_and_close() -> None:
         _environments.popitem()[1].close()
 
 
-class Codec(Protocol):
-    """A pair of inverse functions, and what the manifest calls them."""
+@dataclass(frozen=True)
+class Codec:
+    """How an image becomes the value of a record, and back.
 
-    @property
-    def name(self) -> str: ...
+    `decode` is given the value and the image's (height, width); the image may be a view of the
+    value. Of a value that is not such an image it raises a ValueError, whose message goes on from
+    a name for the value.
+    """
 
-    @property
-    def png_level(self) -> int | None:
-        """Compression level for `meta_info.txt`, or None where BasicSR cannot read the values."""
-        ...
+    name: str
+    png_level: int | None
+    """Compression level for `meta_info.txt`, or None where BasicSR cannot read the values."""
 
-    def encode(self, image: Image) -> bytes: ...
-
-    def decode(self, value: memoryview, size: tuple[int, int]) -> Image:
-        """The image of the given (height, width); it may be a view of `value`.
-
-        Raises:
-            ValueError: the value is not such an image; the message goes on from a name for it.
-        """
-        ...
+    encode: Callable[[Image], bytes]
+    decode: Callable[[memoryview, tuple[int, int]], Image]
 
 
-class RawCodec:
-    """The pixels themselves, H * W * 3 bytes: a crop costs no more than copying it."""
-
-    name = "raw"
-    png_level = None
-
-    def encode(self, image: Image) -> bytes:
-        return image.tobytes()
-
-    def decode(self, value: memoryview, size: tuple[int, int]) -> Image:
-        height, width = size
-        if len(value) != height * width * 3:
-            raise ValueError(
-                f"has {len(value)} bytes instead of {height} x {width} x 3: rebuild it"
-            )
-        return np.frombuffer(value, np.uint8).reshape(height, width, 3)
+def _encode_raw(image: Image) -> bytes:
+    return image.tobytes()
 
 
-class PngCodec:
-    """PNG as BasicSR writes it: a third to a half of the size, but each read decodes it all."""
+def _decode_raw(value: memoryview, size: tuple[int, int]) -> Image:
+    height, width = size
+    if len(value) != height * width * 3:
+        raise ValueError(f"has {len(value)} bytes instead of {height} x {width} x 3: rebuild it")
+    return np.frombuffer(value, np.uint8).reshape(height, width, 3)
 
-    name = "png"
-    png_level = 1
 
-    def encode(self, image: Image) -> bytes:
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        done, data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, self.png_level])
-        assert done
-        return data.tobytes()
+def _encode_png(image: Image) -> bytes:
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    done, data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])
+    assert done
+    return data.tobytes()
 
-    def decode(self, value: memoryview, size: tuple[int, int]) -> Image:
-        image = decode_image(bytes(value), "as a PNG")
-        if image.shape[:2] != size:
-            raise ValueError(f"is {image.shape[0]}x{image.shape[1]}, not {size[0]}x{size[1]}")
-        return image
+
+def _decode_png(value: memoryview, size: tuple[int, int]) -> Image:
+    image = decode_image(bytes(value), "as a PNG")
+    if image.shape[:2] != size:
+        raise ValueError(f"is {image.shape[0]}x{image.shape[1]}, not {size[0]}x{size[1]}")
+    return image
 
 
 def png_size(value: memoryview) -> tuple[int, int]:
@@ -265,4 +245,8 @@ def png_size(value: memoryview) -> tuple[int, int]:
     return height, width
 
 
-CODECS: Mapping[str, Codec] = MappingProxyType({"raw": RawCodec(), "png": PngCodec()})
+# Of the pixels themselves, a crop costs no more than copying it. PNGs as BasicSR writes them have a
+# third to a half of the size, but each read decodes a whole one.
+_RAW = Codec("raw", None, _encode_raw, _decode_raw)
+_PNG = Codec("png", _PNG_LEVEL, _encode_png, _decode_png)
+CODECS: Mapping[str, Codec] = MappingProxyType({codec.name: codec for codec in (_RAW, _PNG)})

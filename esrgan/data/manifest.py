@@ -17,12 +17,12 @@ from esrgan import __version__
 from esrgan.data.lmdb_store import CODECS
 from esrgan.files import flush, try_lock, write_whole
 
-MANIFEST = "manifest.json"
-RECORDS = "records.tsv"
 GT = "gt.lmdb"
 LQ = "lq.lmdb"
 PARTIAL_SUFFIX = ".partial"
 _FORMAT_VERSION = 1
+_MANIFEST = "manifest.json"
+_RECORDS = "records.tsv"
 _JOURNAL = "journal.tsv"
 _LOCK = ".lock"
 _META_INFO = "meta_info.txt"
@@ -104,14 +104,19 @@ def parse_record(line: str) -> Record:
         raise ValueError(f"not a record: {line!r}") from error
 
 
-def read_records(folder: Path) -> Iterator[Record]:
-    """The records of a complete data set, in the order of their keys.
+def read_records(folder: Path, manifest: Manifest) -> Iterator[Record]:
+    """The records of a data set, in the order of their keys.
 
     Raises:
-        ValueError: a line is damaged.
+        ValueError: the data set is incomplete, or the file of its records not the one written.
     """
-    with (folder / RECORDS).open(encoding="ascii") as lines:
-        yield from map(parse_record, lines)
+    path = folder / _RECORDS
+    if manifest.contents is None:
+        raise ValueError(f"{folder} is incomplete: build it again with prepare_data")
+    lines = path.read_bytes() if path.is_file() else b""
+    if digest(lines) != manifest.contents.records_digest:
+        raise ValueError(f"{path} is missing or was changed: copy the data set again or rebuild it")
+    yield from map(parse_record, lines.decode("ascii").splitlines())
 
 
 def digest(data: bytes | memoryview) -> str:
@@ -127,27 +132,26 @@ def manifest_text(manifest: Manifest) -> str:
     return json.dumps(fields, indent=2) + "\n"
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a folder that has one.
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a folder, or None where it has none.
 
     Raises:
         ValueError: it is damaged, or of a later version of this package.
     """
-    path = folder / MANIFEST
+    path = folder / _MANIFEST
+    if not path.is_file():
+        return None
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         version = fields.pop("format_version")
+        if version == _FORMAT_VERSION:
+            return _parse_manifest(fields)
     except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a manifest ({error!r}): rebuild the data set") from error
-    if version != _FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has format version {version}, this package reads {_FORMAT_VERSION}:"
-            " use the version of esrgan that built the data set, or rebuild it"
-        )
-    try:
-        return _parse_manifest(fields)
-    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged ({error!r}): rebuild the data set") from error
+    raise ValueError(
+        f"{path} has format version {version}, this package reads {_FORMAT_VERSION}: use the"
+        " version of esrgan that built the data set, or rebuild it"
+    )
 
 
 def _parse_manifest(fields: dict[str, Any]) -> Manifest:
@@ -233,11 +237,11 @@ def begin(folder: Path, settings: BuildSettings) -> Manifest:
     Raises:
         ValueError: the folder was begun with other settings.
     """
-    if not (folder / MANIFEST).is_file():
-        manifest = Manifest(settings, contents=None, esrgan_version=__version__)
-        _write_text(folder / MANIFEST, manifest_text(manifest))
-        return manifest
     manifest = read_manifest(folder)
+    if manifest is None:
+        manifest = Manifest(settings, contents=None, esrgan_version=__version__)
+        _write_text(folder / _MANIFEST, manifest_text(manifest))
+        return manifest
     found = asdict(manifest.settings)
     differing = [
         f"{name} {found[name]!r}, now {wanted!r}"
@@ -262,7 +266,7 @@ def seal(folder: Path, manifest: Manifest, journal: Journal) -> Manifest:
     if not records:
         raise ValueError(f"no image can be used, {folder} stays empty: see the other messages")
     lines = "".join(f"{record.line()}\n" for record in records)
-    _write_text(folder / RECORDS, lines)
+    _write_text(folder / _RECORDS, lines)
     _write_meta_info(folder, records, manifest.settings)
     contents = Contents(
         num_records=len(records),
@@ -271,7 +275,7 @@ def seal(folder: Path, manifest: Manifest, journal: Journal) -> Manifest:
         records_digest=digest(lines.encode("ascii")),
     )
     sealed = Manifest(manifest.settings, contents, manifest.esrgan_version)
-    _write_text(folder / MANIFEST, manifest_text(sealed))
+    _write_text(folder / _MANIFEST, manifest_text(sealed))
     return sealed
 
 

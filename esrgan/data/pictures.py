@@ -30,7 +30,7 @@ from esrgan.data.images import decode_pixels, failures_named, parse_header, rgb_
 from esrgan.files import refuse_existing, write_whole
 from esrgan.types import Pixels
 
-JPEG_QUALITY = 95
+_JPEG_QUALITY = 95
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END_OF_IHDR = len(_SIGNATURE) + 25
@@ -47,8 +47,7 @@ class _Holds(NamedTuple):
 _PNG = _Holds("PNG", 2**31 - 1, sixteen_bits=True, alpha=True, grey=True)
 _JPEG = _Holds("JPEG", 65500, grey=True)
 _WEBP = _Holds("WebP", 16383, alpha=True)
-PICTURE_FORMATS = {".png": _PNG, ".jpg": _JPEG, ".jpeg": _JPEG, ".webp": _WEBP}
-"""By the suffixes of their files."""
+_BY_SUFFIX = {".png": _PNG, ".jpg": _JPEG, ".jpeg": _JPEG, ".webp": _WEBP}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,7 +88,7 @@ def refuse_losses(picture: Picture, suffix: str, *, height: int, width: int) -> 
     Raises:
         ValueError: something of it would be lost.
     """
-    holds = PICTURE_FORMATS[suffix]
+    holds = _BY_SUFFIX[suffix]
     if max(height, width) > holds.largest_side:
         raise ValueError(f"{holds.name} cannot hold {width} x {height} pixels: use PNG")
     if picture.colour.dtype == np.uint16 and not holds.sixteen_bits:
@@ -106,9 +105,9 @@ def write_picture(
     """Writes a file, of the format that its suffix says, that is complete or does not exist.
 
     Args:
-        path: ends in one of `PICTURE_FORMATS`.
+        path: ends in one of the suffixes of PNG, JPEG and WebP.
         picture: grey becomes RGB in WebP; opaque alpha is dropped where it cannot be held.
-        quality: 1 to 100, of JPEG (None: `JPEG_QUALITY`) and of WebP (None: lossless).
+        quality: 1 to 100, of JPEG (None: 95) and of WebP (None: lossless).
         overwrite: an existing file.
 
     Raises:
@@ -118,13 +117,13 @@ def write_picture(
     height, width = picture.colour.shape[:2]
     refuse_losses(picture, path.suffix, height=height, width=width)
     refuse_existing(path, overwrite=overwrite)  # before seconds of encoding
-    holds = PICTURE_FORMATS[path.suffix]
+    holds = _BY_SUFFIX[path.suffix]
     channels = _channels(picture, holds)
     if holds is _PNG:
         content = _png(channels, picture.icc_profile)
     elif holds is _JPEG:
         # 4:4:4, as the finest colour detail is what was asked for
-        quality = JPEG_QUALITY if quality is None else quality
+        quality = _JPEG_QUALITY if quality is None else quality
         options: dict[str, int] = {"quality": quality, "subsampling": 0}
         content = _by_pillow("JPEG", channels, picture.icc_profile, options)
     else:
