@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from esrgan.data.images import ImageError, read_image
 from esrgan.data.lmdb_store import Codec
-from esrgan.data.manifest import Record, digest
+from esrgan.data.manifest import Entry, Record, digest
 from esrgan.data.sources import Source, SubImages
 from esrgan.types import Pair, Resize
 
@@ -48,26 +48,16 @@ class Recipe:
 
 
 class Encoded(NamedTuple):
-    """A record and its two values."""
+    """An entry of the journal to be, and the two values of its record."""
 
-    record: Record
+    entry: Entry
     gt: bytes
     lq: bytes
 
 
-class Made(NamedTuple):
-    """The records of a source, and its fingerprint from before it was read."""
-
-    fingerprint: str
-    records: list[Encoded]
-
-    def num_bytes(self) -> int:
-        return sum(len(encoded.gt) + len(encoded.lq) for encoded in self.records)
-
-
 def encode_sources(
     sources: Iterable[Source], recipe: Recipe, *, processes: int
-) -> Generator[Made | ImageError, None, None]:
+) -> Generator[list[Encoded] | ImageError, None, None]:
     """What `encode_source` makes of each source, in their order, whatever the number of processes.
 
     Raises:
@@ -80,7 +70,7 @@ def encode_sources(
         return
     pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_end_with_parent)
     try:
-        waiting: deque[Future[Made | ImageError]] = deque()
+        waiting: deque[Future[list[Encoded] | ImageError]] = deque()
         for source in sources:
             with _interrupts_held_back():
                 waiting.append(pool.submit(encode_source, source, recipe))
@@ -97,12 +87,17 @@ def encode_sources(
         pool.shutdown(cancel_futures=True)
 
 
-def encode_source(source: Source, recipe: Recipe) -> Made | ImageError:
+def encode_source(source: Source, recipe: Recipe) -> list[Encoded] | ImageError:
     """Reads the files of a source; an error is returned, as it must not stop the others' work."""
     try:
-        fingerprint = source.fingerprint()
-        parts = _parts(source.key, _read_pair(source, recipe), recipe)
-        return Made(fingerprint, [_encode(key, part, source, recipe) for key, part in parts])
+        fingerprint = source.fingerprint()  # before it is read: it may be changed meanwhile
+        encoded = []
+        for key, pair in _parts(source.key, _read_pair(source, recipe), recipe):
+            gt, lq = recipe.codec.encode(pair.gt), recipe.codec.encode(pair.lq)
+            height, width = pair.gt.shape[:2]
+            record = Record(key, height, width, digest(gt), digest(lq), str(source.gt))
+            encoded.append(Encoded(Entry(record, fingerprint), gt, lq))
+        return encoded
     except ImageError as error:
         return error
     except (ValueError, OSError) as error:
@@ -136,12 +131,6 @@ def _parts(key: str, pair: Pair, recipe: Recipe) -> Iterator[tuple[str, Pair]]:
         return
     for number, part in enumerate(recipe.subimages.cut(pair, recipe.scale), start=1):
         yield f"{key}_s{number:03d}", part
-
-
-def _encode(key: str, pair: Pair, source: Source, recipe: Recipe) -> Encoded:
-    gt, lq = recipe.codec.encode(pair.gt), recipe.codec.encode(pair.lq)
-    height, width = pair.gt.shape[:2]
-    return Encoded(Record(key, height, width, digest(gt), digest(lq), str(source.gt)), gt, lq)
 
 
 @contextmanager

@@ -162,23 +162,6 @@ def check_files(folder: Path, *, gt: str = GT, lq: str = LQ) -> Manifest | None:
     Raises:
         ValueError: a part is missing, or not of the size that the manifest gives.
     """
-    _check_parts(folder, gt, lq)
-    manifest = read_manifest(folder)
-    contents = manifest.contents if manifest else None
-    if contents is None:
-        return manifest
-    for name, expected in ((gt, contents.gt_bytes), (lq, contents.lq_bytes)):
-        path = folder / name / "data.mdb"
-        actual = path.stat().st_size
-        if actual != expected:
-            raise ValueError(
-                f"{path} has {actual} bytes instead of {expected}: copy the data set again or"
-                " rebuild it"
-            )
-    return manifest
-
-
-def _check_parts(folder: Path, gt: str, lq: str) -> None:
     if not folder.is_dir():
         partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
         if partial.is_dir():
@@ -187,12 +170,21 @@ def _check_parts(folder: Path, gt: str, lq: str) -> None:
                 " prepare_data command that began it again, it continues where it was"
             )
         raise ValueError(f"data set {folder} does not exist: build it with prepare_data")
-    for name in (gt, lq):
-        if not (folder / name / "data.mdb").is_file():
-            raise ValueError(
-                f"{folder} is not a data set, it has no {name}/data.mdb: build one with"
-                " prepare_data"
-            )
+    files = {name: folder / name / "data.mdb" for name in (gt, lq)}
+    for name, path in files.items():
+        if not path.is_file():
+            fix = "build one with prepare_data"
+            raise ValueError(f"{folder} is not a data set, it has no {name}/data.mdb: {fix}")
+    manifest = read_manifest(folder)
+    if manifest and (contents := manifest.contents):
+        for name, expected in ((gt, contents.gt_bytes), (lq, contents.lq_bytes)):
+            actual = files[name].stat().st_size
+            if actual != expected:
+                raise ValueError(
+                    f"{files[name]} has {actual} bytes instead of {expected}: copy the data set"
+                    " again or rebuild it"
+                )
+    return manifest
 
 
 def _index_of_png_lmdbs(gt: Path, lq: Path) -> tuple[PairIndex, int]:

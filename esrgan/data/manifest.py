@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -32,13 +32,8 @@ _META_INFO = "meta_info.txt"
 class BuildSettings:
     """What was asked for; the folders' files and these decide every byte of the records.
 
-    Args:
-        scale: gt size / lq size.
-        codec: name of the encoding of the values.
-        lq_from: name of the function that made the lq images, or "folders" if they were given.
-        subimages: size and step in gt pixels, or None where records are whole images.
-        gt_folders: absolute paths.
-        lq_folders: likewise.
+    The folders are absolute paths, `subimages` the size and the step in gt pixels (None: records
+    are whole images), `lq_from` the name of the function that made the lq images, or "folders".
     """
 
     scale: int
@@ -80,8 +75,7 @@ class Record(NamedTuple):
 
     def line(self) -> str:
         """Tab-separated ASCII; the source is in JSON, as a path may contain anything."""
-        fields = (*self[:-1], json.dumps(self.source))
-        return "\t".join(map(str, fields))
+        return "\t".join(map(str, (*self[:-1], json.dumps(self.source))))
 
 
 class Entry(NamedTuple):
@@ -224,9 +218,8 @@ def open_journal(folder: Path) -> Iterator[Journal]:
     """
     held = try_lock(folder / _LOCK)
     if held is None:
-        raise ValueError(
-            f"another process is building in {folder}: wait for it, or choose another output"
-        )
+        fix = "wait for it, or choose another output"
+        raise ValueError(f"another process is building in {folder}: {fix}")
     with held, (folder / _JOURNAL).open("a+b") as file:
         yield Journal(file)
 
@@ -274,7 +267,7 @@ def seal(folder: Path, manifest: Manifest, journal: Journal) -> Manifest:
         lq_bytes=(folder / LQ / "data.mdb").stat().st_size,
         records_digest=digest(lines.encode("ascii")),
     )
-    sealed = Manifest(manifest.settings, contents, manifest.esrgan_version)
+    sealed = replace(manifest, contents=contents)
     _write_text(folder / _MANIFEST, manifest_text(sealed))
     return sealed
 

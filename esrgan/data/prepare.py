@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from esrgan.data.encode import Made, Recipe, encode_sources
+from esrgan.data.encode import Encoded, Recipe, encode_sources
 from esrgan.data.images import ImageError
 from esrgan.data.lmdb_store import LmdbWriter
 from esrgan.data.manifest import (
@@ -13,7 +13,6 @@ from esrgan.data.manifest import (
     LQ,
     PARTIAL_SUFFIX,
     BuildSettings,
-    Entry,
     Journal,
     begin,
     open_journal,
@@ -123,8 +122,8 @@ def _not_yet_stored(sources: Sequence[Source], journal: Journal, partial: Path) 
 
 
 def _reported(
-    results: Iterable[Made | ImageError], done: int, total: int, progress: Progress | None
-) -> Iterator[Made | ImageError]:
+    results: Iterable[list[Encoded] | ImageError], done: int, total: int, progress: Progress | None
+) -> Iterator[list[Encoded] | ImageError]:
     for number, result in enumerate(results, start=done + 1):
         yield result
         if progress:
@@ -132,12 +131,12 @@ def _reported(
 
 
 def _store(
-    results: Iterable[Made | ImageError], partial: Path, journal: Journal
+    results: Iterable[list[Encoded] | ImageError], partial: Path, journal: Journal
 ) -> list[ImageError]:
     """Stores what was made, and returns what could not be."""
     keys = {entry.record.key.encode() for entry in journal.entries()}
     bad: list[ImageError] = []
-    batch: list[Made] = []
+    batch: list[Encoded] = []
     with LmdbWriter(partial / GT) as gt, LmdbWriter(partial / LQ) as lq:
         gt.keep_only(keys)  # a kill may have come before the journal had its line
         lq.keep_only(keys)
@@ -145,19 +144,18 @@ def _store(
             if isinstance(result, ImageError):
                 bad.append(result)
                 continue
-            batch.append(result)
-            if sum(made.num_bytes() for made in batch) >= _TRANSACTION_BYTES:
+            batch += result
+            if sum(len(one.gt) + len(one.lq) for one in batch) >= _TRANSACTION_BYTES:
                 _commit(batch, gt, lq, journal)
                 batch = []
         _commit(batch, gt, lq, journal)
     return bad
 
 
-def _commit(batch: Sequence[Made], gt: LmdbWriter, lq: LmdbWriter, journal: Journal) -> None:
-    encoded = [one for made in batch for one in made.records]
-    gt.put([(one.record.key.encode(), one.gt) for one in encoded])
-    lq.put([(one.record.key.encode(), one.lq) for one in encoded])
-    journal.append(Entry(one.record, made.fingerprint) for made in batch for one in made.records)
+def _commit(batch: Sequence[Encoded], gt: LmdbWriter, lq: LmdbWriter, journal: Journal) -> None:
+    gt.put([(one.entry.record.key.encode(), one.gt) for one in batch])
+    lq.put([(one.entry.record.key.encode(), one.lq) for one in batch])
+    journal.append(one.entry for one in batch)
 
 
 def _listing(bad: Sequence[ImageError], partial: Path) -> str:

@@ -80,7 +80,12 @@ def find_sources(
     gt = _by_key(gt_folders, key_of)
     if not lq_folders:
         return [Source(key, gt[key], None) for key in sorted(gt)]
-    lq = _by_key(lq_folders, lambda stem: _without_scale(key_of(stem), scale, gt))
+
+    def key_of_lq(stem: str) -> str:
+        key = key_of(stem)
+        return key if key in gt else key.removesuffix(f"x{scale}")
+
+    lq = _by_key(lq_folders, key_of_lq)
     _refuse([gt[key] for key in gt.keys() - lq], "have no lq image")
     _refuse([lq[key] for key in lq.keys() - gt], "have no gt image")
     return [Source(key, gt[key], lq[key]) for key in sorted(gt)]
@@ -111,10 +116,6 @@ def _by_key(folders: Iterable[Path], key_of_stem: Callable[[str], str]) -> dict[
                 )
             found[key] = path
     return found
-
-
-def _without_scale(key: str, scale: int, gt: dict[str, Path]) -> str:
-    return key if key in gt else key.removesuffix(f"x{scale}")
 
 
 def _refuse(paths: list[Path], what: str) -> None:

@@ -24,9 +24,8 @@ RECIPE = Recipe(2, CODECS["raw"], every_second)
 
 
 def test_rows_and_columns_beyond_a_multiple_of_scale_are_cropped(write):
-    made = encode_source(Source("a", write("a.png", 9, 7), None), RECIPE)
-    ((record, gt, lq),) = made.records
-    assert (record.height, record.width) == (8, 6)
+    ((entry, gt, lq),) = encode_source(Source("a", write("a.png", 9, 7), None), RECIPE)
+    assert (entry.record.height, entry.record.width) == (8, 6)
     assert (len(gt), len(lq)) == (8 * 6 * 3, 4 * 3 * 3)
 
 

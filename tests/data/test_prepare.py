@@ -161,6 +161,19 @@ def test_two_builds_of_one_data_set_exclude_each_other(photos, tmp_path):
         build_dataset(tmp_path / "set", RAW, gt_folders=[photos])
 
 
+def test_nothing_but_the_data_set_is_left(photos, tmp_path):
+    interrupt(photos, tmp_path / "set", PNG)
+    for folder in (tmp_path / "set.partial", tmp_path / "set.partial" / "gt.lmdb"):
+        (folder / ".4711-0.partial").touch()  # a kill while a file was being written
+    build_dataset(tmp_path / "set", PNG, gt_folders=[photos])
+    assert [path.name for path in tmp_path.iterdir() if path.name != "photos"] == ["set"]
+    files = {str(path.relative_to(tmp_path / "set")) for path in (tmp_path / "set").rglob("*.*")}
+    lmdbs = {f"{name}.lmdb" for name in ("gt", "lq")}
+    inside = {f"{lmdb}/{name}" for lmdb in lmdbs for name in ("data.mdb", "lock.mdb")}
+    lists = {f"{lmdb}/meta_info.txt" for lmdb in lmdbs}
+    assert files == lmdbs | inside | lists | {"manifest.json", "records.tsv"}
+
+
 def test_a_full_disk_is_an_error_after_which_the_build_continues(
     photos, tmp_path, store_each_image
 ):
