@@ -48,7 +48,7 @@ class Recipe:
 
 
 class Encoded(NamedTuple):
-    """An entry of the journal to be, and the two values of its record."""
+    """What the journal will say of a record, and the two values of the record."""
 
     entry: Entry
     gt: bytes
