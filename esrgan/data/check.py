@@ -11,12 +11,10 @@ from typing import NamedTuple
 from lmdb.verify import VerifyError
 from lmdb.verify import verify as verify_structure
 
-from esrgan.data.lmdb_dataset import LmdbDataset, check_files, open_dataset
-from esrgan.data.lmdb_store import LmdbReader
+from esrgan.data.lmdb_pairs import LmdbDataset, check_files, open_dataset
+from esrgan.data.lmdb_store import Codec, LmdbReader
 from esrgan.data.manifest import GT, LQ, digest, read_records
-
-Progress = Callable[[int, int], None]
-"""Is told how many of how many are done."""
+from esrgan.types import Progress
 
 _BLOCK = 1024  # records whose checks are queued at a time
 
@@ -40,11 +38,8 @@ def find_problems(
     file, structure of the LMDBs, keys, and then each value against its digest or, in a data set
     of BasicSR, which has none, by decoding it.
 
-    Args:
-        folder: holds the two LMDB folders, and a manifest unless BasicSR wrote it.
-        gt: name of the LMDB of ground truths in the folder.
-        lq: name of the LMDB of low-quality images.
-        progress: is told of the records whose values have been checked.
+    `gt` and `lq` are the names of the two LMDBs in the folder; `progress` is told of the records
+    whose values have been checked.
     """
     try:
         check_files(folder, gt=gt, lq=lq)
@@ -79,42 +74,52 @@ def _key_problems(dataset: LmdbDataset) -> Iterator[Problem]:
 
 def _value_problems(dataset: LmdbDataset, progress: Progress | None) -> Iterator[Problem]:
     """Threads share the work, as both hashing and decoding release Python's lock."""
-    checks = _pixel_checks(dataset) if dataset.manifest is None else _digest_checks(dataset)
+    gt, lq = LmdbReader(dataset.gt), LmdbReader(dataset.lq)
+
+    def problems_of(record: _Expected) -> list[Problem]:
+        problems = []
+        for reader, expect in ((gt, record.gt), (lq, record.lq)):
+            try:
+                reader.read(record.key, expect)
+            except ValueError as error:
+                problems.append(Problem(record.key.decode(), str(error)))
+        return problems
+
+    records = _expected(dataset)
     done = 0
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        while block := list(islice(checks, _BLOCK)):
-            for problems in threads.map(_run, block):
+        while block := list(islice(records, _BLOCK)):
+            for problems in threads.map(problems_of, block):
                 yield from problems
                 done += 1
                 if progress:
                     progress(done, len(dataset.index))
 
 
-class _Check(NamedTuple):
-    """`expect` is given the stored value and raises ValueError if it is not what it should be."""
+class _Expected(NamedTuple):
+    """A record; its functions raise a ValueError of a value that is not what it should be."""
 
-    reader: LmdbReader
     key: bytes
-    expect: Callable[[memoryview], object]
+    gt: Callable[[memoryview], object]
+    lq: Callable[[memoryview], object]
 
 
-def _run(checks: tuple[_Check, _Check]) -> list[Problem]:
-    problems = []
-    for reader, key, expect in checks:
-        try:
-            reader.read(key, expect)
-        except ValueError as error:
-            problems.append(Problem(key.decode(), str(error)))
-    return problems
-
-
-def _digest_checks(dataset: LmdbDataset) -> Iterator[tuple[_Check, _Check]]:
-    gt, lq = LmdbReader(dataset.gt), LmdbReader(dataset.lq)
-    for record in read_records(dataset.folder):
-        key = record.key.encode()
-        yield (
-            _Check(gt, key, partial(_expect_digest, record.gt_digest)),
-            _Check(lq, key, partial(_expect_digest, record.lq_digest)),
+def _expected(dataset: LmdbDataset) -> Iterator[_Expected]:
+    if dataset.manifest:
+        for record in read_records(dataset.folder, dataset.manifest):
+            yield _Expected(
+                record.key.encode(),
+                gt=partial(_expect_digest, record.gt_digest),
+                lq=partial(_expect_digest, record.lq_digest),
+            )
+        return
+    for index in range(len(dataset.index)):
+        height, width = dataset.index.lq_size(index)
+        gt_size = (dataset.scale * height, dataset.scale * width)
+        yield _Expected(
+            dataset.index.key(index),
+            gt=partial(_expect_image, dataset.codec, gt_size),
+            lq=partial(_expect_image, dataset.codec, (height, width)),
         )
 
 
@@ -123,12 +128,5 @@ def _expect_digest(expected: str, value: memoryview) -> None:
         raise ValueError("was changed since it was written: copy the data set again or rebuild it")
 
 
-def _pixel_checks(dataset: LmdbDataset) -> Iterator[tuple[_Check, _Check]]:
-    gt, lq = LmdbReader(dataset.gt), LmdbReader(dataset.lq)
-    decode, scale = dataset.codec.decode, dataset.scale
-    for index in range(len(dataset.index)):
-        key, (height, width) = dataset.index.key(index), dataset.index.lq_size(index)
-        yield (
-            _Check(gt, key, partial(decode, size=(scale * height, scale * width))),
-            _Check(lq, key, partial(decode, size=(height, width))),
-        )
+def _expect_image(codec: Codec, size: tuple[int, int], value: memoryview) -> None:
+    codec.decode(value, size)

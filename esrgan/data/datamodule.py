@@ -7,9 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from esrgan.data.batches import set_up_worker, stack
-from esrgan.data.patches import PatchDataset, Sample
-from esrgan.data.sampler import GlobalBatches
+from esrgan.data.patches import GlobalBatches, PatchDataset, Sample, set_up_worker, stack
 
 _STALL_SECONDS = 600  # a worker silent for this long is hung, not a cold network disk
 

@@ -1,18 +1,24 @@
-"""From an image file to the records that are stored of it."""
+"""From image files to the records that are stored of them."""
 
-from collections.abc import Callable, Iterator
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
-from esrgan.data.codecs import Codec
 from esrgan.data.images import ImageError, read_image
-from esrgan.data.manifest import Record, digest
-from esrgan.data.pairs import Image, Pair
-from esrgan.data.sources import Source
-from esrgan.data.subimages import SubImages
+from esrgan.data.lmdb_store import Codec
+from esrgan.data.manifest import Entry, Record, digest
+from esrgan.data.sources import Source, SubImages
+from esrgan.types import Pair, Resize
 
-Downscale = Callable[[Image, float], Image]
-"""An image and a scale below 1 in, the smaller image out."""
+_PER_PROCESS = 2  # sources that are being encoded or wait to be stored: it is what bounds memory
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Recipe:
 
     scale: int
     codec: Codec
-    downscale: Downscale | None
+    downscale: Resize | None
     subimages: SubImages | None = None
 
     def __post_init__(self) -> None:
@@ -42,29 +48,56 @@ class Recipe:
 
 
 class Encoded(NamedTuple):
-    """A record and its two values."""
+    """What the journal will say of a record, and the two values of the record."""
 
-    record: Record
+    entry: Entry
     gt: bytes
     lq: bytes
 
 
-class Made(NamedTuple):
-    """The records of a source, and its fingerprint from before it was read."""
+def encode_sources(
+    sources: Iterable[Source], recipe: Recipe, *, processes: int
+) -> Generator[list[Encoded] | ImageError, None, None]:
+    """What `encode_source` makes of each source, in their order, whatever the number of processes.
 
-    fingerprint: str
-    records: list[Encoded]
+    Raises:
+        ValueError: `processes` is not positive, or the system ended one of them.
+    """
+    if processes < 1:
+        raise ValueError(f"processes ({processes}) must be at least 1")
+    if processes == 1:
+        yield from (encode_source(source, recipe) for source in sources)
+        return
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_end_with_parent)
+    try:
+        waiting: deque[Future[list[Encoded] | ImageError]] = deque()
+        for source in sources:
+            with _interrupts_held_back():
+                waiting.append(pool.submit(encode_source, source, recipe))
+            if len(waiting) == _PER_PROCESS * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise ValueError(
+            "an encoding process was ended from outside, most often for lack of memory: continue"
+            f" with fewer than {processes} processes"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
-    def num_bytes(self) -> int:
-        return sum(len(encoded.gt) + len(encoded.lq) for encoded in self.records)
 
-
-def encode_source(source: Source, recipe: Recipe) -> Made | ImageError:
+def encode_source(source: Source, recipe: Recipe) -> list[Encoded] | ImageError:
     """Reads the files of a source; an error is returned, as it must not stop the others' work."""
     try:
-        fingerprint = source.fingerprint()
-        parts = _parts(source.key, _read_pair(source, recipe), recipe)
-        return Made(fingerprint, [_encode(key, part, source, recipe) for key, part in parts])
+        fingerprint = source.fingerprint()  # before it is read: it may be changed meanwhile
+        encoded = []
+        for key, pair in _parts(source.key, _read_pair(source, recipe), recipe):
+            gt, lq = recipe.codec.encode(pair.gt), recipe.codec.encode(pair.lq)
+            height, width = pair.gt.shape[:2]
+            record = Record(key, height, width, digest(gt), digest(lq), str(source.gt))
+            encoded.append(Encoded(Entry(record, fingerprint), gt, lq))
+        return encoded
     except ImageError as error:
         return error
     except (ValueError, OSError) as error:
@@ -100,7 +133,23 @@ def _parts(key: str, pair: Pair, recipe: Recipe) -> Iterator[tuple[str, Pair]]:
         yield f"{key}_s{number:03d}", part
 
 
-def _encode(key: str, pair: Pair, source: Source, recipe: Recipe) -> Encoded:
-    gt, lq = recipe.codec.encode(pair.gt), recipe.codec.encode(pair.lq)
-    height, width = pair.gt.shape[:2]
-    return Encoded(Record(key, height, width, digest(gt), digest(lq), str(source.gt)), gt, lq)
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """A process that is started meanwhile never sees Ctrl-C: its parent does, and decides."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot tell its processes to end; they would wait for work for ever."""
+    parent = parent_process()
+    assert parent
+
+    def wait_and_end() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait_and_end, daemon=True).start()

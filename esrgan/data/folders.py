@@ -1,16 +1,13 @@
 """Pairs of whole images in folders, for validation and the benchmarks."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from esrgan.data.images import image_size, list_images, read_image
-from esrgan.data.pairs import Image, Pair
-
-Resize = Callable[[Image, float], Image]
-"""An image and a factor below 1 in, the smaller image out."""
+from esrgan.types import Image, Pair, Resize
 
 
 class FolderPairs:
@@ -132,26 +129,21 @@ def _by_stem(paths: list[Path]) -> dict[str, Path]:
 
 def _partners(gt: dict[str, Path], lq: dict[str, Path], scale: int) -> list[Path]:
     """The lq files in the order of the sorted keys of `gt`."""
-    candidates = {key: [key, f"{key}x{scale}"] for key in sorted(gt)}
-    found = {key: [lq[stem] for stem in stems if stem in lq] for key, stems in candidates.items()}
-    paired = {path for paths in found.values() for path in paths}
-    problems = [
-        f"{gt[key]} has no lq image: add {' or '.join(candidates[key])}, or remove it"
-        for key, paths in found.items()
-        if not paths
-    ]
-    problems += [
-        f"{gt[key]} has two lq images, {paths[0]} and {paths[1]}: remove one"
-        for key, paths in found.items()
-        if len(paths) > 1
-    ]
-    problems += [
-        f"{path} has no gt image: add it, or remove this one"
-        for path in lq.values()
-        if path not in paired
-    ]
+    partners: list[Path] = []
+    problems = []
+    for key in sorted(gt):
+        stems = (key, f"{key}x{scale}")
+        found = [lq[stem] for stem in stems if stem in lq]
+        if not found:
+            problems.append(f"{gt[key]} has no lq image: add {' or '.join(stems)}, or remove it")
+        if len(found) > 1:
+            both = f"{found[0]} and {found[1]}"
+            problems.append(f"{gt[key]} has two lq images, {both}: remove one")
+        partners += found
+    for path in sorted(set(lq.values()) - set(partners)):
+        problems.append(f"{path} has no gt image: add it, or remove this one")
     _raise_any(problems)
-    return [paths[0] for paths in found.values()]
+    return partners
 
 
 def _sizes(paths: list[Path]) -> NDArray[np.int32]:

@@ -13,21 +13,40 @@ Every file becomes uint8 RGB (H, W, 3), or an `ImageError` with its name and the
 OpenCV decodes PNG, JPEG (but CMYK) and 16-bit TIFF; Pillow reads all headers and decodes the rest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.Image import Exif
+from PIL.Image import Image as PillowImage
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
-from esrgan.data.decoders import decode
-from esrgan.data.headers import parse_header, upright_size
-from esrgan.data.pairs import Image
-from esrgan.durable import write_whole
+from esrgan.files import write_whole
+from esrgan.types import Image, Pixels
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-"""What `list_images` takes for an image, in any case of the letters."""
+ToRgb = Callable[[PillowImage], PillowImage]
+"""What Pillow decoded in, RGB or RGBA out."""
+
+_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")  # in any case of letters
+_MAX_PIXELS = 2**28  # for WebP and TIFF, Pillow's own limit applies as well: 2/3 of this
+_PLAUSIBLE_PIXELS = 2**24
+_PLAUSIBLE_PIXELS_PER_BYTE = 4096  # deflate, the densest of the usual codings, ends at about 1000
+_EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+
+_BITS_PER_SAMPLE_TAG = 258
+_PHOTOMETRIC_TAG = 262
+_ORIENTATION_TAG = 274
+_SAMPLE_FORMAT_TAG = 339
 
 
 class ImageError(ValueError):
@@ -60,7 +79,10 @@ def decode_image(data: bytes, name: str) -> Image:
         ImageError: the content cannot be decoded, or breaks a rule.
     """
     with failures_named(name):
-        return decode(data, parse_header(BytesIO(data)))
+        header = parse_header(BytesIO(data))
+        pixels = decode_pixels(data, header)
+        _check_opaque(pixels, header)
+        return _to_rgb_bytes(pixels)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -70,7 +92,7 @@ def image_size(path: Path) -> tuple[int, int]:
         ImageError: the file cannot be read, or its header breaks a rule.
     """
     with failures_named(str(path)), path.open("rb") as stream:
-        return upright_size(parse_header(stream))
+        return _upright_size(parse_header(stream))
 
 
 def write_png(path: Path, image: Image, *, overwrite: bool = False) -> None:
@@ -81,10 +103,8 @@ def write_png(path: Path, image: Image, *, overwrite: bool = False) -> None:
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ValueError(f"image ({image.dtype}, shape {image.shape}) must be uint8 (H, W, 3)")
-    if path.exists() and not overwrite:
-        raise ValueError(f"{path} exists and is not overwritten: remove it or choose another name")
     encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-    write_whole(path, encoded.tobytes())
+    write_whole(path, encoded.tobytes(), overwrite=overwrite)
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -98,12 +118,12 @@ def list_images(folder: Path) -> list[Path]:
     paths = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
+        if path.suffix.lower() in _SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
     )
     if not paths:
-        raise ValueError(f"{folder} holds no images: supported are {', '.join(SUFFIXES)}")
+        raise ValueError(f"{folder} holds no images: supported are {', '.join(_SUFFIXES)}")
     return paths
 
 
@@ -115,3 +135,163 @@ def failures_named(name: str) -> Iterator[None]:
     except Exception as error:  # a decoder may raise anything on damaged content
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ImageError(name, " ".join(reason.split()) or type(error).__name__) from error
+
+
+def parse_header(stream: IO[bytes]) -> ImageFile:
+    """Opens an image without decoding it.
+
+    Raises:
+        ValueError: the file is of no supported format, or has too many pixels.
+    """
+    start = stream.read(12)
+    stream.seek(0)
+    image: ImageFile  # not from Pillow's `open`: it warns and fails by a process-wide pixel limit
+    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+        image = PngImageFile(stream)
+    elif start.startswith(b"\xff\xd8\xff"):
+        image = JpegImageFile(stream)
+    elif start.startswith(b"RIFF") and start.endswith(b"WEBP"):
+        image = WebPImageFile(stream)
+    elif start.startswith((b"II*\0", b"MM\0*")):
+        image = TiffImageFile(stream)
+    elif start.startswith(b"BM"):
+        image = BmpImageFile(stream)
+    else:
+        raise ValueError("not a PNG, JPEG, WebP, BMP or TIFF image" if start else "empty file")
+    if image.width * image.height > _MAX_PIXELS:
+        size = f"{image.width} x {image.height}"
+        raise ValueError(f"{size} pixels are more than the limit of {_MAX_PIXELS:,}: cut it up")
+    return image
+
+
+def _upright_size(header: ImageFile) -> tuple[int, int]:
+    """Height and width after the EXIF rotation."""
+    turned = _orientation(header) in (5, 6, 7, 8)
+    return (header.width, header.height) if turned else (header.height, header.width)
+
+
+def _orientation(header: ImageFile) -> int:
+    if "exif" not in header.info:  # a TIFF has none there: both libraries turn it by themselves
+        return 1
+    exif = Exif()
+    try:
+        exif.load(header.info["exif"])
+        return int(exif.get(_ORIENTATION_TAG, 1))
+    except Exception:  # damaged EXIF is common, harmless to the pixels, and ignored by viewers
+        return 1
+
+
+def _check_plausible(data: bytes, header: ImageFile) -> None:
+    """Finds the lies that would make the decoders reserve gigabytes, or leave pixels black.
+
+    Raises:
+        ValueError: the header says what the content cannot hold.
+    """
+    num_pixels = header.width * header.height
+    if num_pixels > max(_PLAUSIBLE_PIXELS, len(data) * _PLAUSIBLE_PIXELS_PER_BYTE):
+        raise ValueError(f"{len(data)} bytes cannot hold {header.width} x {header.height} pixels")
+    if isinstance(header, PngImageFile):
+        _check_png_chunks(data)
+    if isinstance(header, TiffImageFile):
+        extents = [tile.extents for tile in header.tile if tile.extents]
+        if max((right * bottom for _, _, right, bottom in extents), default=0) < num_pixels:
+            raise ValueError("the header describes only a part of the pixels")
+
+
+def _check_png_chunks(data: bytes) -> None:
+    position, kind = 8, b""
+    while kind != b"IEND":
+        length = int.from_bytes(data[position : position + 4], "big")
+        kind = data[position + 4 : position + 8]
+        position += 12 + length  # length, kind, content, checksum
+        if position > len(data):
+            raise ValueError("the file is cut short")
+
+
+def rgb_without_profile(image: PillowImage) -> PillowImage:
+    """RGB, or RGBA where something is transparent, by formulas that know no ICC profile."""
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def decode_pixels(data: bytes, header: ImageFile, *, to_rgb: ToRgb = rgb_without_profile) -> Pixels:
+    """What the file stores, upright: (H, W), or (H, W, 3 or 4) with the channels in the order RGBA.
+
+    `to_rgb` is for what OpenCV does not decode, CMYK among it. The one transparent colour that a
+    PNG may name, in place of an alpha channel, may be ignored.
+
+    Raises:
+        ValueError: the content is damaged, or is not what the header says.
+    """
+    _check_plausible(data, header)
+    height, width = _upright_size(header)  # here, because Pillow's decoding can change it
+    pixels = _decode_opencv(data) if _suits_opencv(header) else _decode_pillow(header, to_rgb)
+    pixels = _turn_upright(pixels, _orientation(header))
+    if pixels.shape[:2] != (height, width):
+        raise ValueError(f"the header says {width} x {height} pixels, the content differs")
+    return pixels
+
+
+def _suits_opencv(header: ImageFile) -> bool:
+    """OpenCV is faster, keeps 16 bits, and checks the checksums of a PNG, which Pillow skips."""
+    if isinstance(header, TiffImageFile):
+        return _is_deep_tiff(header)
+    if isinstance(header, JpegImageFile):
+        return header.mode != "CMYK"
+    return isinstance(header, PngImageFile)
+
+
+def _is_deep_tiff(header: TiffImageFile) -> bool:
+    if max(header.tag_v2.get(_BITS_PER_SAMPLE_TAG, (1,))) <= 8:
+        return False
+    plain = (
+        set(header.tag_v2[_BITS_PER_SAMPLE_TAG]) == {16}
+        and set(header.tag_v2.get(_SAMPLE_FORMAT_TAG, (1,))) == {1}
+        and header.tag_v2.get(_PHOTOMETRIC_TAG) in (1, 2)
+    )
+    if not plain:
+        raise ValueError("of the deep TIFFs, only 16-bit unsigned grey or RGB is supported")
+    return True
+
+
+def _decode_opencv(data: bytes) -> Pixels:
+    """Returns (H, W), or (H, W, 3 or 4) with the channels in the order RGBA."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise ValueError("the content is damaged or cut short")
+    if pixels.ndim == 3:
+        order = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+        cv2.cvtColor(pixels, order, dst=pixels)
+    return pixels  # type: ignore[return-value]  # the stubs know no dtypes
+
+
+def _decode_pillow(header: ImageFile, to_rgb: ToRgb) -> NDArray[np.uint8]:
+    if header.mode not in _EIGHT_BIT_MODES:
+        raise ValueError(f"pixels of Pillow's mode {header.mode} are not supported: save it as RGB")
+    return np.array(to_rgb(header))
+
+
+def _check_opaque(pixels: Pixels, header: ImageFile) -> None:
+    has_alpha = pixels.ndim == 3 and pixels.shape[2] == 4
+    if has_alpha:
+        opaque = pixels[..., 3].min() == np.iinfo(pixels.dtype).max
+    else:
+        opaque = not header.has_transparency_data  # OpenCV drops the transparent colour of a PNG
+    if not opaque:
+        raise ValueError("has transparent pixels: put it on a background and save it without alpha")
+
+
+def _to_rgb_bytes(pixels: Pixels) -> Image:
+    if pixels.dtype != np.uint8:
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 = 255 * 257
+    rgb = pixels[..., :3] if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+    return np.ascontiguousarray(rgb, np.uint8)
+
+
+def _turn_upright(pixels: Pixels, orientation: int) -> Pixels:
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels

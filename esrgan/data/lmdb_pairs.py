@@ -1,14 +1,60 @@
 """Image pairs out of a data set in LMDB form."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from esrgan.data.check import find_problems
-from esrgan.data.lmdb_dataset import open_dataset
-from esrgan.data.lmdb_store import LmdbReader
-from esrgan.data.manifest import GT, LQ
-from esrgan.data.pairs import Image, Pair
+from esrgan.data.lmdb_store import CODECS, Codec, LmdbReader, png_size
+from esrgan.data.manifest import GT, LQ, PARTIAL_SUFFIX, Manifest, read_manifest, read_records
+from esrgan.errors import listed
+from esrgan.types import Image, Pair
+
+
+class PairIndex:
+    """Keys and lq sizes (height, width) of the pairs.
+
+    They lie in three arrays, as forked workers would come to copy a list of objects: counting the
+    references to an object writes to its memory.
+    """
+
+    def __init__(self, entries: Iterable[tuple[bytes, tuple[int, int]]]) -> None:
+        keys = bytearray()
+        ends = [0]
+        sizes = []
+        for key, size in entries:
+            keys += key
+            ends.append(len(keys))
+            sizes.append(size)
+        self._keys = bytes(keys)
+        self._ends = np.array(ends, np.int64)
+        self._sizes = np.array(sizes, np.int32).reshape(-1, 2)
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def key(self, index: int) -> bytes:
+        if not 0 <= index < len(self):
+            raise IndexError(f"pair {index} of {len(self)}")
+        return self._keys[self._ends[index] : self._ends[index + 1]]
+
+    def lq_size(self, index: int) -> tuple[int, int]:
+        height, width = self._sizes[index].tolist()
+        return height, width
+
+
+@dataclass(frozen=True)
+class LmdbDataset:
+    """A data set whose parts are there and fit together; `manifest` is None for BasicSR's."""
+
+    folder: Path
+    gt: Path
+    lq: Path
+    index: PairIndex
+    scale: int
+    codec: Codec
+    manifest: Manifest | None
 
 
 class LmdbPairs:
@@ -56,6 +102,8 @@ class LmdbPairs:
         return self._read(index, slice(top, top + size), slice(left, left + size))
 
     def verify(self) -> None:
+        from esrgan.data.check import find_problems  # which opens data sets by this module
+
         dataset = self._dataset
         problems = find_problems(dataset.folder, gt=dataset.gt.name, lq=dataset.lq.name)
         if lines := [f"  {problem}" for problem in problems]:
@@ -72,17 +120,112 @@ class LmdbPairs:
                 f"crop [{rows.start}:{rows.stop}, {columns.start}:{columns.stop}] is not inside"
                 f" lq image {self.key(index)!r} of {height}x{width}"
             )
-        key, scale = self._dataset.index.key(index), self._dataset.scale
-        gt_window = np.s_[
-            scale * rows.start : scale * rows.stop, scale * columns.start : scale * columns.stop
-        ]
+        key, scale = self._dataset.index.key(index), self.scale
+        gt_rows, gt_columns = (slice(scale * s.start, scale * s.stop) for s in (rows, columns))
         return Pair(
             lq=self._crop(self._lq, key, (height, width), (rows, columns)),
-            gt=self._crop(self._gt, key, (scale * height, scale * width), gt_window),
+            gt=self._crop(self._gt, key, (scale * height, scale * width), (gt_rows, gt_columns)),
         )
 
     def _crop(
         self, reader: LmdbReader, key: bytes, size: tuple[int, int], window: tuple[slice, slice]
     ) -> Image:
-        codec = self._dataset.codec
-        return reader.read(key, lambda value: codec.decode(value, size)[window].copy())
+        decode = self._dataset.codec.decode
+        return reader.read(key, lambda value: decode(value, size)[window].copy())
+
+
+def open_dataset(folder: Path, *, gt: str = GT, lq: str = LQ) -> LmdbDataset:
+    """Reads the index of a data set that `build_dataset` or BasicSR wrote.
+
+    Raises:
+        ValueError: the folder is no data set, or an incomplete or visibly damaged one.
+    """
+    manifest = check_files(folder, gt=gt, lq=lq)
+    if manifest is None:
+        index, scale = _index_of_png_lmdbs(folder / gt, folder / lq)
+        codec = CODECS["png"]
+    else:
+        scale, name = manifest.settings.scale, manifest.settings.codec
+        if name not in CODECS:
+            raise ValueError(f"{folder} is coded as {name!r}, known are {', '.join(CODECS)}")
+        codec = CODECS[name]
+        index = PairIndex(
+            (record.key.encode(), (record.height // scale, record.width // scale))
+            for record in read_records(folder, manifest)
+        )
+    return LmdbDataset(folder, folder / gt, folder / lq, index, scale, codec, manifest)
+
+
+def check_files(folder: Path, *, gt: str = GT, lq: str = LQ) -> Manifest | None:
+    """Checks what the names and sizes of the files tell, and returns the manifest if there is one.
+
+    Raises:
+        ValueError: a part is missing, or not of the size that the manifest gives.
+    """
+    if not folder.is_dir():
+        partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
+        if partial.is_dir():
+            raise ValueError(
+                f"data set {folder} is incomplete, {partial} holds its beginning: run the"
+                " prepare_data command that began it again, it continues where it was"
+            )
+        raise ValueError(f"data set {folder} does not exist: build it with prepare_data")
+    files = {name: folder / name / "data.mdb" for name in (gt, lq)}
+    for name, path in files.items():
+        if not path.is_file():
+            fix = "build one with prepare_data"
+            raise ValueError(f"{folder} is not a data set, it has no {name}/data.mdb: {fix}")
+    manifest = read_manifest(folder)
+    if manifest and (contents := manifest.contents):
+        for name, expected in ((gt, contents.gt_bytes), (lq, contents.lq_bytes)):
+            actual = files[name].stat().st_size
+            if actual != expected:
+                raise ValueError(
+                    f"{files[name]} has {actual} bytes instead of {expected}: copy the data set"
+                    " again or rebuild it"
+                )
+    return manifest
+
+
+def _index_of_png_lmdbs(gt: Path, lq: Path) -> tuple[PairIndex, int]:
+    """The index and the scale of two LMDBs of BasicSR.
+
+    The keys come from the LMDBs and the sizes from the headers of the PNGs: `meta_info.txt` has
+    both, but published ones give the sizes that images had before they were cropped.
+
+    Raises:
+        ValueError: the two have not the same keys, or gt is not everywhere the same whole number
+            of times larger than lq.
+    """
+    gt_sizes, lq_sizes = _png_sizes(gt), _png_sizes(lq)
+    only_gt, only_lq = sorted(gt_sizes.keys() - lq_sizes), sorted(lq_sizes.keys() - gt_sizes)
+    if only_gt or only_lq:
+        raise ValueError(
+            f"{gt} and {lq} must have the same keys: {len(only_gt)} are in the first only"
+            f" ({_listed(only_gt)}), {len(only_lq)} in the second only ({_listed(only_lq)})"
+        )
+    if not gt_sizes:
+        raise ValueError(f"{gt} is empty: build the data set with prepare_data")
+    first = next(iter(gt_sizes))
+    scale = gt_sizes[first][0] // lq_sizes[first][0]
+    wrong = [
+        key
+        for key, (height, width) in lq_sizes.items()
+        if gt_sizes[key] != (height * scale, width * scale)
+    ]
+    if wrong:
+        raise ValueError(
+            f"{len(wrong)} of {len(gt_sizes)} images in {gt} are not exactly {scale} times as large"
+            f" as in {lq} ({_listed(wrong)}): crop them to a multiple and build again"
+        )
+    return PairIndex(lq_sizes.items()), scale
+
+
+def _png_sizes(lmdb: Path) -> dict[bytes, tuple[int, int]]:
+    reader = LmdbReader(lmdb)
+    keys = list(reader.keys())
+    return {key: reader.read(key, png_size) for key in keys}
+
+
+def _listed(keys: list[bytes]) -> str:
+    return listed([key.decode(errors="replace") for key in keys]) or "none"

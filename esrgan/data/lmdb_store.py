@@ -1,21 +1,33 @@
-"""Bytes by key, in an LMDB: a reader that is safe under every start method, a durable writer."""
+"""Bytes by key in an LMDB, and how an image becomes such bytes.
+
+The reader is safe under every start method of processes, the writer durable.
+"""
 
 import os
 import shutil
+import struct
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType
 from typing import TypeVar
 
+import cv2
 import lmdb
+import numpy as np
 
-T = TypeVar("T")
+from esrgan.data.images import decode_image
+from esrgan.types import Image
+
+_T = TypeVar("_T")
 
 MAX_KEY_BYTES = 511
 _FIRST_MAP_BYTES = 64 << 20
+_PNG_LEVEL = 1
+_PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _ENGINE = 0  # LMDB 0.9, whose files every LMDB reader opens; 1.0 writes a format of its own
 
 _environments: dict[str, lmdb.Environment] = {}  # of this process, by real path
@@ -34,7 +46,7 @@ class LmdbReader:
     def __init__(self, folder: Path) -> None:
         self._path = os.path.realpath(folder)
 
-    def read(self, key: bytes, parse: Callable[[memoryview], T]) -> T:
+    def read(self, key: bytes, parse: Callable[[memoryview], _T]) -> _T:
         """What `parse` makes of the value, of which it is given a view of the memory map.
 
         The view is valid during that call only: what is to last has to be copied.
@@ -82,12 +94,7 @@ class LmdbWriter:
     def __enter__(self) -> "LmdbWriter":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._environment.close()
 
     def put(self, items: Sequence[tuple[bytes, bytes]]) -> None:
@@ -180,3 +187,66 @@ def _lock_and_close() -> None:
     _environments_lock.acquire()
     while _environments:
         _environments.popitem()[1].close()
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How an image becomes the value of a record, and back.
+
+    `decode` is given the value and the image's (height, width); the image may be a view of the
+    value. Of a value that is not such an image it raises a ValueError, whose message goes on from
+    a name for the value.
+    """
+
+    name: str
+    png_level: int | None
+    """Compression level for `meta_info.txt`, or None where BasicSR cannot read the values."""
+
+    encode: Callable[[Image], bytes]
+    decode: Callable[[memoryview, tuple[int, int]], Image]
+
+
+def _encode_raw(image: Image) -> bytes:
+    return image.tobytes()
+
+
+def _decode_raw(value: memoryview, size: tuple[int, int]) -> Image:
+    height, width = size
+    if len(value) != height * width * 3:
+        raise ValueError(f"has {len(value)} bytes instead of {height} x {width} x 3: rebuild it")
+    return np.frombuffer(value, np.uint8).reshape(height, width, 3)
+
+
+def _encode_png(image: Image) -> bytes:
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    done, data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])
+    assert done
+    return data.tobytes()
+
+
+def _decode_png(value: memoryview, size: tuple[int, int]) -> Image:
+    image = decode_image(bytes(value), "as a PNG")
+    if image.shape[:2] != size:
+        raise ValueError(f"is {image.shape[0]}x{image.shape[1]}, not {size[0]}x{size[1]}")
+    return image
+
+
+def png_size(value: memoryview) -> tuple[int, int]:
+    """Height and width that the header of a PNG gives.
+
+    Raises:
+        ValueError: the value is no PNG, or of size 0; the message goes on from a name for it.
+    """
+    if value[: len(_PNG_START)] != _PNG_START or len(value) < len(_PNG_START) + 8:
+        raise ValueError("is not a PNG: build the data set with prepare_data")
+    width, height = struct.unpack_from(">II", value, len(_PNG_START))
+    if not (width and height):
+        raise ValueError(f"has no pixels ({height}x{width}): rebuild it")
+    return height, width
+
+
+# Of the pixels themselves, a crop costs no more than copying it. PNGs as BasicSR writes them have a
+# third to a half of the size, but each read decodes a whole one.
+_RAW = Codec("raw", None, _encode_raw, _decode_raw)
+_PNG = Codec("png", _PNG_LEVEL, _encode_png, _decode_png)
+CODECS: Mapping[str, Codec] = MappingProxyType({codec.name: codec for codec in (_RAW, _PNG)})

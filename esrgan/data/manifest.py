@@ -1,31 +1,39 @@
-"""What a data set says about itself: `manifest.json`, and a line per record in `records.tsv`."""
+"""What a data set says about itself, finished or being built.
+
+`manifest.json` has what was asked for and what it came to, `records.tsv` a line per record. While a
+data set is being built, `journal.tsv` has a line per record that is stored.
+"""
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
-MANIFEST = "manifest.json"
-RECORDS = "records.tsv"
+from esrgan import __version__
+from esrgan.data.lmdb_store import CODECS
+from esrgan.files import flush, try_lock, write_whole
+
 GT = "gt.lmdb"
 LQ = "lq.lmdb"
 PARTIAL_SUFFIX = ".partial"
 _FORMAT_VERSION = 1
+_MANIFEST = "manifest.json"
+_RECORDS = "records.tsv"
+_JOURNAL = "journal.tsv"
+_LOCK = ".lock"
+_META_INFO = "meta_info.txt"
 
 
 @dataclass(frozen=True)
-class Settings:
+class BuildSettings:
     """What was asked for; the folders' files and these decide every byte of the records.
 
-    Args:
-        scale: gt size / lq size.
-        codec: name of the encoding of the values.
-        lq_from: name of the function that made the lq images, or "folders" if they were given.
-        subimages: size and step in gt pixels, or None where records are whole images.
-        gt_folders: absolute paths.
-        lq_folders: likewise.
+    The folders are absolute paths, `subimages` the size and the step in gt pixels (None: records
+    are whole images), `lq_from` the name of the function that made the lq images, or "folders".
     """
 
     scale: int
@@ -50,7 +58,7 @@ class Contents:
 class Manifest:
     """`contents` is None as long as the data set is being built."""
 
-    settings: Settings
+    settings: BuildSettings
     contents: Contents | None
     esrgan_version: str
 
@@ -67,8 +75,14 @@ class Record(NamedTuple):
 
     def line(self) -> str:
         """Tab-separated ASCII; the source is in JSON, as a path may contain anything."""
-        fields = (*self[:-1], json.dumps(self.source))
-        return "\t".join(map(str, fields))
+        return "\t".join(map(str, (*self[:-1], json.dumps(self.source))))
+
+
+class Entry(NamedTuple):
+    """A stored record, and the fingerprint of the source that it was made of."""
+
+    record: Record
+    fingerprint: str
 
 
 def parse_record(line: str) -> Record:
@@ -84,14 +98,19 @@ def parse_record(line: str) -> Record:
         raise ValueError(f"not a record: {line!r}") from error
 
 
-def read_records(folder: Path) -> Iterator[Record]:
-    """The records of a complete data set, in the order of their keys.
+def read_records(folder: Path, manifest: Manifest) -> Iterator[Record]:
+    """The records of a data set, in the order of their keys.
 
     Raises:
-        ValueError: a line is damaged.
+        ValueError: the data set is incomplete, or the file of its records not the one written.
     """
-    with (folder / RECORDS).open(encoding="ascii") as lines:
-        yield from map(parse_record, lines)
+    path = folder / _RECORDS
+    if manifest.contents is None:
+        raise ValueError(f"{folder} is incomplete: build it again with prepare_data")
+    lines = path.read_bytes() if path.is_file() else b""
+    if digest(lines) != manifest.contents.records_digest:
+        raise ValueError(f"{path} is missing or was changed: copy the data set again or rebuild it")
+    yield from map(parse_record, lines.decode("ascii").splitlines())
 
 
 def digest(data: bytes | memoryview) -> str:
@@ -107,37 +126,174 @@ def manifest_text(manifest: Manifest) -> str:
     return json.dumps(fields, indent=2) + "\n"
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a folder that has one.
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a folder, or None where it has none.
 
     Raises:
         ValueError: it is damaged, or of a later version of this package.
     """
-    path = folder / MANIFEST
+    path = folder / _MANIFEST
+    if not path.is_file():
+        return None
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         version = fields.pop("format_version")
+        if version == _FORMAT_VERSION:
+            return _parse_manifest(fields)
     except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a manifest ({error!r}): rebuild the data set") from error
-    if version != _FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has format version {version}, this package reads {_FORMAT_VERSION}:"
-            " use the version of esrgan that built the data set, or rebuild it"
-        )
-    try:
-        return _parse(fields)
-    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged ({error!r}): rebuild the data set") from error
+    raise ValueError(
+        f"{path} has format version {version}, this package reads {_FORMAT_VERSION}: use the"
+        " version of esrgan that built the data set, or rebuild it"
+    )
 
 
-def _parse(fields: dict[str, Any]) -> Manifest:
+def _parse_manifest(fields: dict[str, Any]) -> Manifest:
     settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value  # JSON has no tuples
         for name, value in fields.pop("settings").items()
     }
     contents = fields.pop("contents")
     return Manifest(
-        settings=Settings(**settings),
+        settings=BuildSettings(**settings),
         contents=None if contents is None else Contents(**contents),
         **fields,
     )
+
+
+class Journal:
+    """What a build has stored so far, a line per record, on the disk at all times.
+
+    A kill can tear the last line, or leave out some records of the last source: that source is
+    taken back when the journal is opened, and has to be stored again.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._take_back_last_source()
+
+    def entries(self) -> Iterator[Entry]:
+        self._file.seek(0)
+        yield from map(self._parse, self._file)
+
+    def append(self, entries: Iterable[Entry]) -> None:
+        """Adds entries; they are on the disk when it returns."""
+        lines = [f"{entry.fingerprint}\t{entry.record.line()}\n" for entry in entries]
+        self._file.write("".join(lines).encode("ascii"))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _take_back_last_source(self) -> None:
+        start, position, last_source = 0, 0, None
+        self._file.seek(0)
+        for line in self._file:
+            if not line.endswith(b"\n"):
+                break
+            source = self._parse(line).record.source
+            if source != last_source:
+                start, last_source = position, source
+            position += len(line)
+        self._file.truncate(start)
+
+    def _parse(self, line: bytes) -> Entry:
+        try:
+            fingerprint, record = line.decode("ascii").split("\t", maxsplit=1)
+            return Entry(parse_record(record), fingerprint)
+        except ValueError as error:
+            folder = Path(self._file.name).parent
+            raise ValueError(
+                f"{self._file.name} is damaged ({error}): remove {folder} to start afresh"
+            ) from error
+
+
+@contextmanager
+def open_journal(folder: Path) -> Iterator[Journal]:
+    """The journal of the data set that is being built in a folder, for one process at a time.
+
+    Raises:
+        ValueError: another process has it, or it is damaged.
+    """
+    held = try_lock(folder / _LOCK)
+    if held is None:
+        fix = "wait for it, or choose another output"
+        raise ValueError(f"another process is building in {folder}: {fix}")
+    with held, (folder / _JOURNAL).open("a+b") as file:
+        yield Journal(file)
+
+
+def begin(folder: Path, settings: BuildSettings) -> Manifest:
+    """Writes the manifest of a new data set, or compares it with the one that is there.
+
+    Raises:
+        ValueError: the folder was begun with other settings.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        manifest = Manifest(settings, contents=None, esrgan_version=__version__)
+        _write_text(folder / _MANIFEST, manifest_text(manifest))
+        return manifest
+    found = asdict(manifest.settings)
+    differing = [
+        f"{name} {found[name]!r}, now {wanted!r}"
+        for name, wanted in asdict(settings).items()
+        if wanted != found[name]
+    ]
+    if differing:
+        raise ValueError(
+            f"{folder} was begun with other settings ({'; '.join(differing)}): use those, or remove"
+            " the folder to start afresh"
+        )
+    return manifest
+
+
+def seal(folder: Path, manifest: Manifest, journal: Journal) -> Manifest:
+    """Writes what describes a data set whose values have all been stored; the manifest last.
+
+    Raises:
+        ValueError: there are none.
+    """
+    records = sorted(entry.record for entry in journal.entries())
+    if not records:
+        raise ValueError(f"no image can be used, {folder} stays empty: see the other messages")
+    lines = "".join(f"{record.line()}\n" for record in records)
+    _write_text(folder / _RECORDS, lines)
+    _write_meta_info(folder, records, manifest.settings)
+    contents = Contents(
+        num_records=len(records),
+        gt_bytes=(folder / GT / "data.mdb").stat().st_size,
+        lq_bytes=(folder / LQ / "data.mdb").stat().st_size,
+        records_digest=digest(lines.encode("ascii")),
+    )
+    sealed = replace(manifest, contents=contents)
+    _write_text(folder / _MANIFEST, manifest_text(sealed))
+    return sealed
+
+
+def publish(folder: Path, output: Path) -> None:
+    """Gives a sealed data set its name, without what only the build needed."""
+    half_written = folder.rglob(f".*{PARTIAL_SUFFIX}")  # by a process that was killed meanwhile
+    for path in (folder / _JOURNAL, folder / _LOCK, *half_written):
+        path.unlink(missing_ok=True)
+    flush(folder)
+    folder.rename(output)
+    flush(output.parent)
+
+
+def _write_meta_info(folder: Path, records: Sequence[Record], settings: BuildSettings) -> None:
+    """BasicSR's list of keys, without which it reads nothing: one where it can read the values."""
+    level = CODECS[settings.codec].png_level
+    if level is None:
+        return
+    for lmdb, divisor in ((GT, 1), (LQ, settings.scale)):
+        lines = [
+            f"{record.key}.png ({record.height // divisor},{record.width // divisor},3) {level}\n"
+            for record in records
+        ]
+        _write_text(folder / lmdb / _META_INFO, "".join(lines))
+
+
+def _write_text(path: Path, text: str) -> None:
+    write_whole(path, text.encode("ascii"), overwrite=True)

@@ -1,18 +1,23 @@
-"""Training patches: sample number → pair, crop and symmetry → pixels."""
+"""From sample numbers to a batch: which numbers, what each shows of which pair, its pixels.
 
+No Lightning is imported here: a spawned loading process would wait for it.
+"""
+
+import signal
 from collections.abc import Iterator
 from functools import lru_cache
+from types import FrameType
 from typing import NamedTuple, TypedDict
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
-from esrgan.data.pairs import Image, ImagePairs
+from esrgan.errors import listed
+from esrgan.types import Batch, Image, ImagePairs
 
 _NUM_SYMMETRIES = 8  # of a square: two flips and a transposition
-_NUM_NAMED = 5  # images an error message names
 
 
 class Sample(TypedDict):
@@ -35,6 +40,70 @@ class Draw(NamedTuple):
     flip_horizontal: bool
     flip_vertical: bool
     transpose: bool
+
+
+class GlobalBatches:
+    """A batch sampler over an endless stream of numbered samples: 0, 1, 2 and so on.
+
+    The global batch of iteration t holds the numbers [t * batch_size, (t + 1) * batch_size), and
+    each process takes its slice of it. So the stream depends on neither the number of processes
+    nor where a run was interrupted, and a restart costs nothing.
+
+    Args:
+        iterations: the length of the whole training, what was done before the start included.
+        batch_size: samples per iteration, over all processes.
+        start_iteration: iterations already done.
+        rank: this process, in [0, world_size).
+        world_size: how many processes share a global batch.
+
+    Raises:
+        ValueError: a value is out of range, or the batch cannot be shared out equally.
+    """
+
+    def __init__(
+        self,
+        *,
+        iterations: int,
+        batch_size: int,
+        start_iteration: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        for name, value in (
+            ("iterations", iterations),
+            ("batch_size", batch_size),
+            ("world_size", world_size),
+        ):
+            if value < 1:
+                raise ValueError(f"{name} ({value}) must be at least 1")
+        if not 0 <= start_iteration <= iterations:
+            raise ValueError(
+                f"start_iteration ({start_iteration}) must lie between 0 and iterations"
+                f" ({iterations}): to train on, raise iterations"
+            )
+        if not 0 <= rank < world_size:
+            raise ValueError(
+                f"rank ({rank}) must lie in [0, {world_size}): the number of processes"
+            )
+        if batch_size % world_size:
+            raise ValueError(
+                f"batch_size ({batch_size}) counts the samples of all processes and must be a"
+                f" multiple of their number ({world_size}):"
+                f" use {_nearest_multiples(batch_size, world_size)}"
+            )
+        self._iterations = range(start_iteration, iterations)
+        self._batch_size = batch_size
+        self._share = batch_size // world_size
+        self._offset = rank * self._share
+
+    def __len__(self) -> int:
+        """Iterations left."""
+        return len(self._iterations)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for iteration in self._iterations:
+            first = iteration * self._batch_size + self._offset
+            yield list(range(first, first + self._share))
 
 
 class PatchDataset(Dataset[Sample]):
@@ -95,6 +164,29 @@ class PatchDataset(Dataset[Sample]):
         return Draw(pair, top, left, bool(symmetry & 1), bool(symmetry & 2), bool(symmetry & 4))
 
 
+def stack(samples: list[Sample]) -> Batch:
+    """Copy samples of one size into a batch: in a worker, into the memory it shares."""
+    return Batch(
+        lq=default_collate([sample["lq"] for sample in samples]),
+        gt=default_collate([sample["gt"] for sample in samples]),
+    )
+
+
+def set_up_worker(_worker: int) -> None:
+    """Make a loading process leave signals and the other cores alone."""
+    # A Ctrl-C in the terminal and the end of a job's time reach every process: what happens then is
+    # for the main one to say. It ends its workers by a SIGTERM too, where they do not answer: the
+    # second one counts.
+    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _take_the_next)
+    cv2.setNumThreads(0)  # torch limits its own threads itself
+
+
+def _take_the_next(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+
+
 @lru_cache(maxsize=1)  # a process walks through the epochs in order
 def _epoch(seed: int, epoch: int, length: int) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
     """The order of the pairs in an epoch, and a random word for each of its samples.
@@ -133,11 +225,9 @@ def _orient(image: Image, draw: Draw) -> Image:
 def _check_patch_size(patch_size: int, pairs: ImagePairs) -> None:
     scale = pairs.scale
     if patch_size < 1 or patch_size % scale:
-        lower = max(patch_size - patch_size % scale, 0)
-        fixes = [str(size) for size in (lower, lower + scale) if size > 0]
         raise ValueError(
             f"patch_size ({patch_size}) must be a multiple of scale ({scale}):"
-            f" use {' or '.join(fixes)}"
+            f" use {_nearest_multiples(patch_size, scale)}"
         )
     if len(pairs) == 0:
         raise ValueError("there are no image pairs to train on: add images to the data set")
@@ -146,10 +236,14 @@ def _check_patch_size(patch_size: int, pairs: ImagePairs) -> None:
     if too_small.size:
         named = [
             f"{pairs.key(index)} ({sizes[index, 0]}x{sizes[index, 1]})"
-            for index in too_small[:_NUM_NAMED].tolist()
+            for index in too_small.tolist()
         ]
-        more = f" and {too_small.size - _NUM_NAMED} more" if too_small.size > _NUM_NAMED else ""
         raise ValueError(
-            f"{too_small.size} of {len(pairs)} images are smaller than patch_size ({patch_size}):"
-            f" {', '.join(named)}{more}: leave them out, or use patch_size {sizes.min()} or less"
+            f"{len(named)} of {len(pairs)} images are smaller than patch_size ({patch_size}):"
+            f" {listed(named)}: leave them out, or use patch_size {sizes.min()} or less"
         )
+
+
+def _nearest_multiples(value: int, factor: int) -> str:
+    lower = max(value - value % factor, 0)
+    return " or ".join(str(near) for near in (lower, lower + factor) if near > 0)

@@ -8,22 +8,46 @@
   sRGB, by its profile where it has one.
 - Formats, damage, limits and the EXIF orientation are dealt with as in `images`. Other EXIF data
   is not kept.
+- What a file of the chosen format would lose is refused.
 """
 
+import struct
+import zlib
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
+import cv2
 import numpy as np
+from PIL import Image as Pillow
 from PIL import ImageCms
 from PIL.Image import Image as PillowImage
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from esrgan.data.decoders import Pixels, decode_pixels, rgb_without_profile
-from esrgan.data.headers import parse_header
-from esrgan.data.images import failures_named
+from esrgan.data.images import decode_pixels, failures_named, parse_header, rgb_without_profile
+from esrgan.files import refuse_existing, write_whole
+from esrgan.types import Pixels
+
+_JPEG_QUALITY = 95
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_END_OF_IHDR = len(_SIGNATURE) + 25
+
+
+class _Holds(NamedTuple):
+    name: str
+    largest_side: int
+    sixteen_bits: bool = False
+    alpha: bool = False
+    grey: bool = False
+
+
+_PNG = _Holds("PNG", 2**31 - 1, sixteen_bits=True, alpha=True, grey=True)
+_JPEG = _Holds("JPEG", 65500, grey=True)
+_WEBP = _Holds("WebP", 16383, alpha=True)
+_BY_SUFFIX = {".png": _PNG, ".jpg": _JPEG, ".jpeg": _JPEG, ".webp": _WEBP}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,6 +80,57 @@ def read_picture(path: Path) -> Picture:
         key = _transparent_colour(data, header)
         colour, alpha = _separate(pixels) if key is None else _make_transparent(pixels, key)
     return Picture(colour=colour, alpha=alpha, is_grey=is_grey, icc_profile=profile)
+
+
+def refuse_losses(picture: Picture, suffix: str, *, height: int, width: int) -> None:
+    """Whether a format can hold a picture like this one, of that size.
+
+    Raises:
+        ValueError: something of it would be lost.
+    """
+    holds = _BY_SUFFIX[suffix]
+    if max(height, width) > holds.largest_side:
+        raise ValueError(f"{holds.name} cannot hold {width} x {height} pixels: use PNG")
+    if picture.colour.dtype == np.uint16 and not holds.sixteen_bits:
+        raise ValueError(f"has 16 bits, and {holds.name} cannot hold more than 8: use PNG")
+    if _is_transparent(picture) and not holds.alpha:
+        raise ValueError(f"has transparent pixels, which {holds.name} cannot hold: use PNG or WebP")
+    if picture.is_grey and picture.icc_profile and not holds.grey:
+        raise ValueError(f"has a grey profile, and {holds.name} can only hold RGB: use PNG")
+
+
+def write_picture(
+    path: Path, picture: Picture, *, quality: int | None = None, overwrite: bool = False
+) -> None:
+    """Writes a file, of the format that its suffix says, that is complete or does not exist.
+
+    Args:
+        path: ends in one of the suffixes of PNG, JPEG and WebP.
+        picture: grey becomes RGB in WebP; opaque alpha is dropped where it cannot be held.
+        quality: 1 to 100, of JPEG (None: 95) and of WebP (None: lossless).
+        overwrite: an existing file.
+
+    Raises:
+        ValueError: the file exists and `overwrite` is not set, or the format cannot hold all of
+            the picture.
+    """
+    height, width = picture.colour.shape[:2]
+    refuse_losses(picture, path.suffix, height=height, width=width)
+    refuse_existing(path, overwrite=overwrite)  # before seconds of encoding
+    holds = _BY_SUFFIX[path.suffix]
+    channels = _channels(picture, holds)
+    if holds is _PNG:
+        content = _png(channels, picture.icc_profile)
+    elif holds is _JPEG:
+        # 4:4:4, as the finest colour detail is what was asked for
+        quality = _JPEG_QUALITY if quality is None else quality
+        options: dict[str, int] = {"quality": quality, "subsampling": 0}
+        content = _by_pillow("JPEG", channels, picture.icc_profile, options)
+    else:
+        # `exact`: what lies under transparent pixels as well
+        options = {"lossless": 1, "exact": 1} if quality is None else {"quality": quality}
+        content = _by_pillow("WEBP", channels, picture.icc_profile, options)
+    write_whole(path, content, overwrite=overwrite)
 
 
 def _separate(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
@@ -109,3 +184,61 @@ def _rgb_by_profile(image: PillowImage) -> PillowImage:
     except ImageCms.PyCMSError:  # damaged, or of another colour space: as if there were none
         return rgb_without_profile(image)
     return converted or rgb_without_profile(image)
+
+
+def _is_transparent(picture: Picture) -> bool:
+    alpha = picture.alpha
+    return alpha is not None and bool(alpha.min() < np.iinfo(alpha.dtype).max)
+
+
+def _channels(picture: Picture, holds: _Holds) -> Pixels:
+    """(H, W) or (H, W, 2, 3 or 4); for WebP, Pillow makes RGB of grey."""
+    colour = picture.colour[..., 0] if picture.is_grey else picture.colour
+    if picture.alpha is None or not holds.alpha:
+        return colour
+    return cast("Pixels", np.dstack([colour, picture.alpha]))
+
+
+def _by_pillow(
+    file_format: str, channels: Pixels, profile: bytes | None, options: dict[str, int]
+) -> bytes:
+    stream = BytesIO()
+    Pillow.fromarray(channels).save(stream, file_format, icc_profile=profile, **options)
+    return stream.getvalue()
+
+
+def _png(channels: Pixels, profile: bytes | None) -> bytes:
+    """Pillow writes no 16-bit RGB, and OpenCV before 4.12 no profile."""
+    if channels.ndim == 3 and channels.shape[2] == 2:
+        png = _png_of_grey_and_alpha(channels)  # OpenCV writes none
+    else:
+        order = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+        if channels.ndim == 3:
+            channels = cv2.cvtColor(channels, order[channels.shape[2]])  # type: ignore[assignment]
+        png = cv2.imencode(".png", channels)[1].tobytes()
+    if profile:
+        chunk = _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))
+        png = png[:_END_OF_IHDR] + chunk + png[_END_OF_IHDR:]
+    return png
+
+
+def _png_of_grey_and_alpha(channels: Pixels) -> bytes:
+    """Section 11.2 of the PNG specification: colour type 4; each row less the one above it."""
+    height, width = channels.shape[:2]
+    bits = 8 * channels.dtype.itemsize
+    rows = channels.astype(channels.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
+    above = np.vstack([np.zeros_like(rows[:1]), rows[:-1]])
+    filtered = np.insert(rows - above, 0, 2, axis=1)  # 2 is the filter's number, "Up"
+    return b"".join(
+        [
+            _SIGNATURE,
+            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 4, 0, 0, 0)),
+            _chunk(b"IDAT", zlib.compress(filtered.tobytes())),
+            _chunk(b"IEND", b""),
+        ]
+    )
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)

@@ -1,21 +1,27 @@
 """Builds a data set in LMDB form from folders of images."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from esrgan.data.encode import Made, Recipe
-from esrgan.data.encoding import encode_sources
+from esrgan.data.encode import Encoded, Recipe, encode_sources
 from esrgan.data.images import ImageError
-from esrgan.data.journal import Entry, Journal
 from esrgan.data.lmdb_store import LmdbWriter
-from esrgan.data.manifest import GT, LQ, PARTIAL_SUFFIX, Settings
-from esrgan.data.partial import begin, publish, seal
+from esrgan.data.manifest import (
+    GT,
+    LQ,
+    PARTIAL_SUFFIX,
+    BuildSettings,
+    Journal,
+    begin,
+    open_journal,
+    publish,
+    seal,
+)
 from esrgan.data.sources import Source, find_sources
-
-Progress = Callable[[int, int], None]
-"""Is told how many source images of how many are done."""
+from esrgan.files import refuse_existing
+from esrgan.types import Progress
 
 _TRANSACTION_BYTES = 64 << 20
 
@@ -50,20 +56,19 @@ def build_dataset(
         lq_folders: hold their low-quality images, where these are not to be made.
         processes: that encode; each needs memory for about three decoded images and their records.
         skip_bad: leave out images that cannot be used, instead of failing at the end.
-        progress: is called after each source image.
+        progress: is told of the source images.
 
     Raises:
         ValueError: `output` exists; folders and recipe do not fit together; another build works on
             it or began it with other settings or files; images cannot be used (all are named).
         OSError: the file system refuses a write.
     """
-    if output.exists():
-        raise ValueError(f"{output} exists and is not overwritten: choose another name")
+    refuse_existing(output, fix="choose another name")
     settings = _settings(recipe, gt_folders, lq_folders)
     sources = find_sources(gt_folders, lq_folders, scale=recipe.scale)
     partial = output.with_name(output.name + PARTIAL_SUFFIX)
     partial.mkdir(parents=True, exist_ok=True)
-    with Journal(partial) as journal:
+    with open_journal(partial) as journal:
         manifest = begin(partial, settings)
         bad: list[ImageError] = []
         if manifest.contents is None:
@@ -74,15 +79,17 @@ def build_dataset(
             if bad and not skip_bad:
                 raise ValueError(_listing(bad, partial))
             manifest = seal(partial, manifest, journal)
-        publish(partial, output)
+    publish(partial, output)
     assert manifest.contents
     return Built(manifest.contents.num_records, bad)
 
 
-def _settings(recipe: Recipe, gt_folders: Sequence[Path], lq_folders: Sequence[Path]) -> Settings:
+def _settings(
+    recipe: Recipe, gt_folders: Sequence[Path], lq_folders: Sequence[Path]
+) -> BuildSettings:
     if (recipe.downscale is None) != bool(lq_folders):
         raise ValueError("give either lq folders or a function that makes the lq images, not both")
-    return Settings(
+    return BuildSettings(
         scale=recipe.scale,
         codec=recipe.codec.name,
         lq_from=recipe.downscale.__name__ if recipe.downscale else "folders",
@@ -115,8 +122,8 @@ def _not_yet_stored(sources: Sequence[Source], journal: Journal, partial: Path) 
 
 
 def _reported(
-    results: Iterable[Made | ImageError], done: int, total: int, progress: Progress | None
-) -> Iterator[Made | ImageError]:
+    results: Iterable[list[Encoded] | ImageError], done: int, total: int, progress: Progress | None
+) -> Iterator[list[Encoded] | ImageError]:
     for number, result in enumerate(results, start=done + 1):
         yield result
         if progress:
@@ -124,12 +131,12 @@ def _reported(
 
 
 def _store(
-    results: Iterable[Made | ImageError], partial: Path, journal: Journal
+    results: Iterable[list[Encoded] | ImageError], partial: Path, journal: Journal
 ) -> list[ImageError]:
     """Stores what was made, and returns what could not be."""
     keys = {entry.record.key.encode() for entry in journal.entries()}
     bad: list[ImageError] = []
-    batch: list[Made] = []
+    batch: list[Encoded] = []
     with LmdbWriter(partial / GT) as gt, LmdbWriter(partial / LQ) as lq:
         gt.keep_only(keys)  # a kill may have come before the journal had its line
         lq.keep_only(keys)
@@ -137,19 +144,18 @@ def _store(
             if isinstance(result, ImageError):
                 bad.append(result)
                 continue
-            batch.append(result)
-            if sum(made.num_bytes() for made in batch) >= _TRANSACTION_BYTES:
+            batch += result
+            if sum(len(one.gt) + len(one.lq) for one in batch) >= _TRANSACTION_BYTES:
                 _commit(batch, gt, lq, journal)
                 batch = []
         _commit(batch, gt, lq, journal)
     return bad
 
 
-def _commit(batch: Sequence[Made], gt: LmdbWriter, lq: LmdbWriter, journal: Journal) -> None:
-    encoded = [one for made in batch for one in made.records]
-    gt.put([(one.record.key.encode(), one.gt) for one in encoded])
-    lq.put([(one.record.key.encode(), one.lq) for one in encoded])
-    journal.append(Entry(one.record, made.fingerprint) for made in batch for one in made.records)
+def _commit(batch: Sequence[Encoded], gt: LmdbWriter, lq: LmdbWriter, journal: Journal) -> None:
+    gt.put([(one.entry.record.key.encode(), one.gt) for one in batch])
+    lq.put([(one.entry.record.key.encode(), one.lq) for one in batch])
+    journal.append(one.entry for one in batch)
 
 
 def _listing(bad: Sequence[ImageError], partial: Path) -> str:

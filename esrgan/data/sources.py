@@ -1,16 +1,17 @@
-"""Which image files a data set is built from, and what its records are called."""
+"""Which image files a data set is built from, what its records are called, and how they are cut."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
 from esrgan.data.images import list_images
 from esrgan.data.lmdb_store import MAX_KEY_BYTES
+from esrgan.errors import listed
+from esrgan.types import Pair
 
 _LONGEST_SUFFIX = len("_s00000")
 _KEPT = "".join(map(chr, range(0x20, 0x7F))).replace("%", "").replace(".", "")
-_NUM_NAMED = 5
 
 
 class Source(NamedTuple):
@@ -24,6 +25,44 @@ class Source(NamedTuple):
         """Changes when a file is changed."""
         states = [path.stat() for path in (self.gt, self.lq) if path]
         return ",".join(f"{state.st_size}:{state.st_mtime_ns}" for state in states)
+
+
+class SubImages(NamedTuple):
+    """Squares of `size`, one every `step`; both count gt pixels."""
+
+    size: int
+    step: int
+
+    def check(self, scale: int) -> None:
+        """Raises ValueError if an lq square would not consist of whole pixels."""
+        for name, value in (("sub-image size", self.size), ("sub-image step", self.step)):
+            if value < 1 or value % scale:
+                nearest = max(round(value / scale), 1) * scale
+                raise ValueError(
+                    f"{name} ({value}) must be a multiple of scale ({scale}): use {nearest}"
+                )
+
+    def cut(self, pair: Pair, scale: int) -> Iterator[Pair]:
+        """The squares of a pair, row by row.
+
+        Where the last square of a row or column does not reach the edge, one more is aligned with
+        it, as BasicSR does, so that every pixel is used.
+
+        Raises:
+            ValueError: the gt image is smaller than a square.
+        """
+        height, width = pair.gt.shape[:2]
+        if min(height, width) < self.size:
+            raise ValueError(f"{height}x{width} is smaller than the sub-image size ({self.size})")
+        for top in _starts(height, self):
+            for left in _starts(width, self):
+                yield Pair(
+                    lq=pair.lq[
+                        top // scale : (top + self.size) // scale,
+                        left // scale : (left + self.size) // scale,
+                    ],
+                    gt=pair.gt[top : top + self.size, left : left + self.size],
+                )
 
 
 def find_sources(
@@ -41,7 +80,12 @@ def find_sources(
     gt = _by_key(gt_folders, key_of)
     if not lq_folders:
         return [Source(key, gt[key], None) for key in sorted(gt)]
-    lq = _by_key(lq_folders, lambda stem: _without_scale(key_of(stem), scale, gt))
+
+    def key_of_lq(stem: str) -> str:
+        key = key_of(stem)
+        return key if key in gt else key.removesuffix(f"x{scale}")
+
+    lq = _by_key(lq_folders, key_of_lq)
     _refuse([gt[key] for key in gt.keys() - lq], "have no lq image")
     _refuse([lq[key] for key in lq.keys() - gt], "have no gt image")
     return [Source(key, gt[key], lq[key]) for key in sorted(gt)]
@@ -74,15 +118,15 @@ def _by_key(folders: Iterable[Path], key_of_stem: Callable[[str], str]) -> dict[
     return found
 
 
-def _without_scale(key: str, scale: int, gt: dict[str, Path]) -> str:
-    return key if key in gt else key.removesuffix(f"x{scale}")
-
-
 def _refuse(paths: list[Path], what: str) -> None:
     if paths:
-        named = ", ".join(map(str, sorted(paths)[:_NUM_NAMED]))
-        more = f" and {len(paths) - _NUM_NAMED} more" if len(paths) > _NUM_NAMED else ""
         raise ValueError(
-            f"{len(paths)} images {what} of the same name: {named}{more}: add the missing files or"
-            " remove these"
+            f"{len(paths)} images {what} of the same name: {listed(sorted(paths))}: add the missing"
+            " files or remove these"
         )
+
+
+def _starts(length: int, squares: SubImages) -> list[int]:
+    last = length - squares.size
+    starts = list(range(0, last + 1, squares.step))
+    return starts if starts[-1] == last else [*starts, last]

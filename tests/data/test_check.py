@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from esrgan.data.check import find_problems
-from esrgan.data.codecs import CODECS
 from esrgan.data.encode import Recipe
 from esrgan.data.images import write_png
+from esrgan.data.lmdb_store import CODECS
 from esrgan.data.prepare import build_dataset
 from esrgan.degradations import resize_double
 

@@ -20,3 +20,9 @@ def test_the_processes_that_prepare_data_do_not_wait_for_torch():
     code = "import sys, esrgan.data; print({'torch', 'pytorch_lightning'} & set(sys.modules))"
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_the_processes_that_load_data_do_not_wait_for_lightning():
+    code = "import sys, esrgan.data.patches; print('pytorch_lightning' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "False\n"

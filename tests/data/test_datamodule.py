@@ -11,7 +11,8 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from esrgan.data import Pair, PatchDataModule, PatchDataset, datamodule
+from esrgan.data import PatchDataModule, PatchDataset, datamodule
+from esrgan.types import Pair
 
 
 class FlatPairs:

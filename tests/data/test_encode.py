@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from esrgan.data.codecs import CODECS
-from esrgan.data.encode import Recipe, encode_source
-from esrgan.data.encoding import encode_sources
+from esrgan.data.encode import Recipe, encode_source, encode_sources
 from esrgan.data.images import ImageError, write_png
+from esrgan.data.lmdb_store import CODECS
 from esrgan.data.sources import Source
 
 
@@ -25,9 +24,8 @@ RECIPE = Recipe(2, CODECS["raw"], every_second)
 
 
 def test_rows_and_columns_beyond_a_multiple_of_scale_are_cropped(write):
-    made = encode_source(Source("a", write("a.png", 9, 7), None), RECIPE)
-    ((record, gt, lq),) = made.records
-    assert (record.height, record.width) == (8, 6)
+    ((entry, gt, lq),) = encode_source(Source("a", write("a.png", 9, 7), None), RECIPE)
+    assert (entry.record.height, entry.record.width) == (8, 6)
     assert (len(gt), len(lq)) == (8 * 6 * 3, 4 * 3 * 3)
 
 

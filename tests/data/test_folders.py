@@ -7,7 +7,7 @@ import pytest
 
 from esrgan.data.folders import FolderPairs
 from esrgan.data.images import read_image, write_png
-from esrgan.data.pairs import Image, ImagePairs
+from esrgan.types import Image, ImagePairs
 
 
 def every_fourth(image: Image, scale: float) -> Image:

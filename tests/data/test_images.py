@@ -3,11 +3,21 @@ import struct
 import zlib
 from io import BytesIO
 
+import cv2
 import numpy as np
 import pytest
+import tifffile  # installed with scikit-image
 from PIL import Image as Pillow
+from PIL import ImageOps
 
-from esrgan.data.images import ImageError, image_size, list_images, read_image, write_png
+from esrgan.data.images import (
+    ImageError,
+    decode_image,
+    image_size,
+    list_images,
+    read_image,
+    write_png,
+)
 
 
 def noise(*shape: int, dtype: type = np.uint8) -> np.ndarray:
@@ -115,3 +125,175 @@ def test_a_folder_without_images_is_an_error(tmp_path):
         list_images(tmp_path)
     with pytest.raises(ValueError, match="absent is not a folder"):
         list_images(tmp_path / "absent")
+
+
+def encode_opencv(suffix: str, rgb: np.ndarray) -> bytes:
+    order = [2, 1, 0, 3][: rgb.shape[2]]
+    return cv2.imencode(suffix, np.ascontiguousarray(rgb[..., order]))[1].tobytes()
+
+
+LOSSLESS = {
+    "PNG": {},
+    "BMP": {},
+    "TIFF": {},
+    "TIFF lzw": {"compression": "tiff_lzw"},
+    "TIFF deflate": {"compression": "tiff_adobe_deflate"},
+    "WEBP": {"lossless": True},
+}
+lossless = pytest.mark.parametrize(
+    ("file_format", "options"), [(key.split()[0], value) for key, value in LOSSLESS.items()]
+)
+
+
+@lossless
+def test_lossless_formats_return_the_pixels_that_went_in(file_format, options):
+    image = noise(13, 17, 3)
+    decoded = decode_image(encode(image, file_format, **options), "x")
+    np.testing.assert_array_equal(decoded, image)
+    assert decoded.flags.c_contiguous
+    assert decoded.flags.writeable
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_jpeg_pixels_are_the_same_from_opencv_and_pillow(options):
+    data = encode(cv2.GaussianBlur(noise(40, 56, 3), (0, 0), 2), "JPEG", **options)
+    np.testing.assert_array_equal(decode_image(data, "x"), np.asarray(Pillow.open(BytesIO(data))))
+
+
+@pytest.mark.parametrize(
+    ("file_format", "mode"),
+    [
+        *[("PNG", "1"), ("PNG", "L"), ("PNG", "P"), ("BMP", "1"), ("BMP", "L"), ("BMP", "P")],
+        *[("TIFF", "1"), ("TIFF", "L"), ("TIFF", "P"), ("TIFF", "CMYK")],
+        *[("JPEG", "L"), ("JPEG", "CMYK")],
+    ],
+)
+def test_other_colour_modes_become_rgb(file_format, mode):
+    data = encode(Pillow.fromarray(noise(12, 16, 3)).convert(mode), file_format)
+    expected = np.asarray(Pillow.open(BytesIO(data)).convert("RGB"))
+    np.testing.assert_array_equal(decode_image(data, "x"), expected)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sixteen_bits_are_rounded_to_the_nearest_of_eight(suffix, channels):
+    every = np.arange(2**16, dtype=np.uint16).reshape(256, 256, 1)
+    image = np.repeat(every, channels, axis=2)
+    data = cv2.imencode(suffix, image)[1].tobytes()
+    expected = np.floor(every.astype(float) * 255 / 65535 + 0.5)
+    np.testing.assert_array_equal(decode_image(data, "x"), np.repeat(expected, 3, axis=2))
+
+
+def test_sixteen_bit_channels_keep_their_order():
+    image = noise(5, 7, 3, dtype=np.uint16)
+    for suffix in (".png", ".tiff"):
+        decoded = decode_image(encode_opencv(suffix, image), "x")
+        assert np.abs(decoded - image / 257).max() <= 0.5
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF"])
+def test_opaque_alpha_is_dropped_and_transparent_refused(file_format):
+    rgba = np.dstack([noise(6, 8, 3), np.full((6, 8), 255, np.uint8)])
+    options = {"lossless": True} if file_format == "WEBP" else {}
+    decoded = decode_image(encode(rgba, file_format, **options), "x")
+    np.testing.assert_array_equal(decoded, rgba[..., :3])
+    rgba[2, 3, 3] = 254
+    with pytest.raises(ImageError, match="transparent pixels"):
+        decode_image(encode(rgba, file_format, **options), "x")
+
+
+def test_transparency_is_refused_in_every_kind_of_png():
+    grey = Pillow.fromarray(noise(6, 8))
+    pixels = noise(6, 8, 3)
+    pixels[3, 3] = 9
+    colour = Pillow.fromarray(pixels)
+    deep = np.dstack([noise(6, 8, 3, dtype=np.uint16), np.full((6, 8), 65534, np.uint16)])
+    for data in (
+        encode(grey, "PNG", transparency=7),
+        encode(colour, "PNG", transparency=(9, 9, 9)),
+        encode(colour.quantize(8), "PNG", transparency=0),
+        encode(Pillow.merge("LA", [grey, grey]), "PNG"),
+        encode_opencv(".png", deep),
+    ):
+        with pytest.raises(ImageError, match="transparent pixels"):
+            decode_image(data, "x")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF", "TIFF lzw", "TIFF16"])
+def test_exif_orientation_is_applied(tmp_path, orientation, file_format):
+    picture = Pillow.fromarray(noise(8, 24, 3))
+    exif = Pillow.Exif()
+    exif[274] = orientation
+    kind = file_format[:4]
+    options = LOSSLESS.get(file_format, {})
+    data = encode(picture, kind, **options, **({} if kind == "TIFF" else {"exif": exif}))
+    if kind == "TIFF":
+        data = encode(picture, kind, **options, tiffinfo={274: orientation})
+    if file_format == "TIFF16":
+        deep = np.asarray(picture).astype(np.uint16) * 257
+        stream = BytesIO()
+        tag = (274, "H", 1, orientation, True)
+        tifffile.imwrite(stream, deep, photometric="rgb", extratags=[tag])
+        data = stream.getvalue()
+    opened = Pillow.open(BytesIO(data))
+    expected = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+    (tmp_path / "x").write_bytes(data)
+    image = read_image(tmp_path / "x")
+    np.testing.assert_array_equal(image, expected)
+    assert image.flags.c_contiguous
+    assert image_size(tmp_path / "x") == expected.shape[:2]
+    assert expected.shape[0] == (24 if orientation > 4 else 8)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_damaged_exif_counts_as_absent():
+    image = noise(8, 24, 3)
+    data = encode(image, "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    np.testing.assert_array_equal(decode_image(data, "x"), image)
+
+
+def test_every_flipped_bit_of_png_pixels_is_noticed():
+    image = noise(8, 8, 3)
+    data = encode(image, "PNG")
+    for position in range(41, len(data) - 12):
+        damaged = bytearray(data)
+        damaged[position] ^= 1
+        with pytest.raises(ImageError):
+            decode_image(bytes(damaged), "x")
+
+
+def seeds_of_fuzzing() -> list[bytes]:
+    image = noise(12, 16, 3)
+    palette = Pillow.fromarray(image).quantize(16)
+    deep = image.astype(np.uint16) * 257
+    files = [encode(image, kind.split()[0], **options) for kind, options in LOSSLESS.items()]
+    files += [encode(palette, "PNG"), encode(palette, "BMP")]
+    files += [encode_opencv(".png", deep), encode_opencv(".tiff", deep)]
+    files += [encode(image, "JPEG"), encode(image, "JPEG", progressive=True)]
+    return [*files, encode(Pillow.fromarray(image).convert("CMYK"), "JPEG"), encode(image, "WEBP")]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow comments on damaged TIFFs
+def test_damaged_bytes_are_either_an_image_or_an_image_error():
+    rng = np.random.default_rng(0)
+    num_decoded, num_refused = 0, 0
+    for seed in seeds_of_fuzzing() * 150:
+        data = bytearray(seed)
+        for _ in range(rng.integers(1, 5)):
+            reach = min(len(data), rng.choice([64, len(seed)]))  # half of the hits in the header
+            position = rng.integers(0, reach)
+            data[position] = rng.integers(0, 256)
+        if rng.random() < 0.1:
+            del data[rng.integers(1, len(data)) :]
+        try:
+            image = decode_image(bytes(data), "x")
+        except ImageError:
+            num_refused += 1
+        else:
+            num_decoded += 1
+            assert image.dtype == np.uint8
+            assert image.ndim == 3
+            assert image.shape[2] == 3
+    assert num_decoded > 200
+    assert num_refused > 200

@@ -7,10 +7,10 @@ import lmdb
 import numpy as np
 import pytest
 
-from esrgan.data.codecs import CODECS
 from esrgan.data.encode import Recipe
 from esrgan.data.images import read_image, write_png
 from esrgan.data.lmdb_pairs import LmdbPairs
+from esrgan.data.lmdb_store import CODECS
 from esrgan.data.prepare import build_dataset
 
 

@@ -3,17 +3,17 @@ import json
 import pytest
 
 from esrgan.data.manifest import (
+    BuildSettings,
     Contents,
     Manifest,
     Record,
-    Settings,
     digest,
     manifest_text,
     parse_record,
     read_manifest,
 )
 
-SETTINGS = Settings(4, "raw", "resize_double", (480, 240), ("/photos",), ())
+SETTINGS = BuildSettings(4, "raw", "resize_double", (480, 240), ("/photos",), ())
 MANIFEST = Manifest(SETTINGS, Contents(2, 4096, 4096, "00"), "0.1.0")
 
 

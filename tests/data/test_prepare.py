@@ -6,13 +6,13 @@ import lmdb
 import numpy as np
 import pytest
 
-from esrgan.data.codecs import CODECS
 from esrgan.data.encode import Recipe
 from esrgan.data.images import read_image, write_png
-from esrgan.data.journal import Journal
 from esrgan.data.lmdb_pairs import LmdbPairs
+from esrgan.data.lmdb_store import CODECS
+from esrgan.data.manifest import open_journal
 from esrgan.data.prepare import build_dataset
-from esrgan.data.subimages import SubImages
+from esrgan.data.sources import SubImages
 from esrgan.degradations import resize_double
 
 RAW = Recipe(scale=4, codec=CODECS["raw"], downscale=resize_double)
@@ -155,10 +155,23 @@ def test_values_whose_source_was_removed_before_their_record_was_written_go(
 def test_two_builds_of_one_data_set_exclude_each_other(photos, tmp_path):
     (tmp_path / "set.partial").mkdir()
     with (
-        Journal(tmp_path / "set.partial"),
+        open_journal(tmp_path / "set.partial"),
         pytest.raises(ValueError, match=r"another process is building"),
     ):
         build_dataset(tmp_path / "set", RAW, gt_folders=[photos])
+
+
+def test_nothing_but_the_data_set_is_left(photos, tmp_path):
+    interrupt(photos, tmp_path / "set", PNG)
+    for folder in (tmp_path / "set.partial", tmp_path / "set.partial" / "gt.lmdb"):
+        (folder / ".4711-0.partial").touch()  # a kill while a file was being written
+    build_dataset(tmp_path / "set", PNG, gt_folders=[photos])
+    assert [path.name for path in tmp_path.iterdir() if path.name != "photos"] == ["set"]
+    files = {str(path.relative_to(tmp_path / "set")) for path in (tmp_path / "set").rglob("*.*")}
+    lmdbs = {f"{name}.lmdb" for name in ("gt", "lq")}
+    inside = {f"{lmdb}/{name}" for lmdb in lmdbs for name in ("data.mdb", "lock.mdb")}
+    lists = {f"{lmdb}/meta_info.txt" for lmdb in lmdbs}
+    assert files == lmdbs | inside | lists | {"manifest.json", "records.tsv"}
 
 
 def test_a_full_disk_is_an_error_after_which_the_build_continues(

@@ -20,14 +20,12 @@ ROOT = Path(__file__).parents[2]
 BUILD = """
 import sys
 from pathlib import Path
-from esrgan.data import codecs, encode, prepare, subimages
+from esrgan.data import CODECS, Recipe, SubImages, prepare
 from esrgan.degradations import resize_double
 
 if __name__ == "__main__":
     prepare._TRANSACTION_BYTES = 50_000
-    recipe = encode.Recipe(
-        4, codecs.CODECS["raw"], resize_double, subimages.SubImages(size=64, step=32)
-    )
+    recipe = Recipe(4, CODECS["raw"], resize_double, SubImages(size=64, step=32))
     photos, output, processes = sys.argv[1:]
     gt_folders = [Path(photos)]
     prepare.build_dataset(

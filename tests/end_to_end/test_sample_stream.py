@@ -12,7 +12,6 @@ import torch
 from esrgan.data import (
     CODECS,
     LmdbPairs,
-    Pair,
     PatchDataModule,
     PatchDataset,
     Recipe,
@@ -20,6 +19,7 @@ from esrgan.data import (
     write_png,
 )
 from esrgan.degradations import resize_uint8
+from esrgan.types import Pair
 
 ITERATIONS, BATCH_SIZE, NUM_PAIRS = 30, 8, 50  # almost five epochs, none a whole number of batches
 

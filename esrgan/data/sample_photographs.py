@@ -35,31 +35,26 @@ def write_sample_photographs(folder: Path) -> SamplePhotographs:
     Raises:
         ValueError: a package that has them inside is not installed, or no longer has one of them.
     """
-    train, held_out = _locate(_TRAIN), _locate(_HELD_OUT)
+    train, held_out = ([_locate(*file) for file in files] for files in (_TRAIN, _HELD_OUT))
     return SamplePhotographs(
         train=[_write_as_png(source, folder / "train") for source in train],
         held_out=[_write_as_png(source, folder / "held_out") for source in held_out],
     )
 
 
-def _locate(files: tuple[tuple[str, str], ...]) -> list[Path]:
-    paths = [_package_folder(package) / name for package, name in files]
-    for path in paths:
-        if not path.is_file():
-            raise ValueError(
-                f"{path} is missing from its package: reinstall it by "
-                "pip install --force-reinstall 'esrgan[demo]'"
-            )
-    return paths
-
-
-def _package_folder(package: str) -> Path:
+def _locate(package: str, name: str) -> Path:
     spec = find_spec(package)  # finds it without importing it, which takes a second
     if spec is None or not spec.submodule_search_locations:
         raise ValueError(
             f"the sample photographs need the package {package}: pip install 'esrgan[demo]'"
         )
-    return Path(spec.submodule_search_locations[0])
+    path = Path(spec.submodule_search_locations[0]) / name
+    if not path.is_file():
+        raise ValueError(
+            f"{path} is missing from its package: reinstall it by "
+            "pip install --force-reinstall 'esrgan[demo]'"
+        )
+    return path
 
 
 def _write_as_png(source: Path, folder: Path) -> Path:

@@ -3,9 +3,9 @@ import importlib.util
 import numpy as np
 import pytest
 
-import esrgan.data.sample
+import esrgan.data.sample_photographs
 from esrgan.data.images import read_image
-from esrgan.data.sample import write_sample_photographs
+from esrgan.data.sample_photographs import write_sample_photographs
 
 data = pytest.importorskip("skimage.data", reason="needs pip install 'esrgan[demo]'")
 
@@ -39,13 +39,15 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, 
     def find_all_but_sklearn(name):
         return None if name == "sklearn" else importlib.util.find_spec(name)
 
-    monkeypatch.setattr(esrgan.data.sample, "find_spec", find_all_but_sklearn)
+    monkeypatch.setattr(esrgan.data.sample_photographs, "find_spec", find_all_but_sklearn)
     with pytest.raises(ValueError, match=r"sklearn: pip install 'esrgan\[demo\]'"):
         write_sample_photographs(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_photograph_that_left_its_package_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(esrgan.data.sample, "_HELD_OUT", (("skimage", "data/gone.png"),))
+    monkeypatch.setattr(
+        esrgan.data.sample_photographs, "_HELD_OUT", (("skimage", "data/gone.png"),)
+    )
     with pytest.raises(ValueError, match=r"data/gone\.png is missing"):
         write_sample_photographs(tmp_path)
