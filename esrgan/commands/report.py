@@ -16,7 +16,6 @@ import argparse
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,12 +137,9 @@ def _report(arguments: Arguments) -> None:
     sys.stdout.flush()
     if figure.weights and len(figure.pairs):
         pictures["figure.png"] = draw_figure(figure)
-    texts = {
-        "report.md": _document(table, figure, pictures),
-        "report.csv": as_csv(runs, metrics),
-    }
+    document = _document(table, figure, pictures)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
+    for name, text in {"report.md": document, "report.csv": as_csv(runs, metrics)}.items():
         write_whole(arguments.output / name, text.encode(), overwrite=arguments.overwrite)
     for name, picture in pictures.items():
         write_png(arguments.output / name, picture, overwrite=arguments.overwrite)
@@ -171,14 +167,15 @@ def _open_figure(runs: Sequence[RunRecord], metrics: Sequence[str], arguments: A
         sets = dict.fromkeys(run.settings.get("validation_set") for run in runs)
         texts = [folder for folder in sets if folder is not None and Path(folder).is_dir()]
     places = _find_images(open_benchmarks(texts, scale, None), arguments.images)
+    methods = {
+        name: lambda _key, lq, network=network: run_network(network, lq)
+        for name, network in networks.items()
+    }
     below = [name for name in metrics if arguments.metrics and name in _UNDER_CROPS]
     return Figure(
         runs=runs,
         weights=weights,
-        methods={
-            name: partial(lambda network, _key, lq: run_network(network, lq), network)
-            for name, network in networks.items()
-        },
+        methods=methods,
         scale=scale,
         pairs=_Images(places),
         origins=list(dict.fromkeys(f"{b.name}, low resolution: {b.lq_origin}" for b, _ in places)),
@@ -196,13 +193,9 @@ def _find_images(
     names = [benchmark.pairs.key(number) for benchmark, number in places]
     for name in asked or ():
         if names and name not in names:
-            hint = suggestion(name, dict.fromkeys(names))
-            raise ValueError(f"--images: {name} is no image there: {hint}")
-    if asked is None:
-        return places
-    return [
-        place for name in asked for place, own in zip(places, names, strict=True) if own == name
-    ]
+            raise ValueError(f"--images: {name} is no image there: {suggestion(name, set(names))}")
+    chosen = [n for name in asked or () for n, own in enumerate(names) if own == name]
+    return [places[n] for n in chosen] if asked else places
 
 
 def _document(table: str, figure: Figure, pictures: Collection[str]) -> str:

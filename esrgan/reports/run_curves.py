@@ -35,22 +35,24 @@ def smoothed(curve: Curve) -> Curve:
 
 def _metric_panel(runs: Sequence[RunRecord], name: str) -> Panel:
     baseline = common_baseline(runs) or {}
-    curves = {run.name: _curve(run.validation, name) for run in runs}
+    curves = _curves({run.name: run.validation for run in runs}, name)
     levels = {"bicubic": baseline[name]} if name in baseline else {}
-    return Panel(name, "iteration", "", _drawn(curves), levels)
+    return Panel(name, "iteration", "", curves, levels)
 
 
 def _loss_panel(runs: Sequence[RunRecord], name: str) -> Panel:
-    curves = _drawn({run.name: smoothed(_curve(run.train, name)) for run in runs})
+    whole = _curves({run.name: run.train for run in runs}, name)
+    curves = {run: smoothed(curve) for run, curve in whole.items()}
     values = [value for curve in curves.values() for _, value in curve]
     title = f"training: {name.replace('_', ' ')}"
     is_wide = 0 < _LARGE_FACTOR * min(values) < max(values)
     return Panel(title, "iteration", "", curves, logarithmic=is_wide)
 
 
-def _curve(log: Sequence[Line], name: str) -> Curve:
-    return [(line["iteration"], line[name]) for line in log if name in line]
-
-
-def _drawn(curves: Mapping[str, Curve]) -> dict[str, Curve]:
-    return {name: curve for name, curve in curves.items() if curve}
+def _curves(logs: Mapping[str, Sequence[Line]], column: str) -> dict[str, Curve]:
+    """Of the runs that have the column."""
+    curves = {
+        run: [(line["iteration"], line[column]) for line in log if column in line]
+        for run, log in logs.items()
+    }
+    return {run: curve for run, curve in curves.items() if curve}

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -293,3 +295,12 @@ def test_the_command_explains_itself(run, capsys):
         run("--help")
     assert exit_.value.code == 0
     assert "ALPHA is the part of B" in capsys.readouterr().out
+
+
+def test_a_mistake_in_the_arguments_does_not_wait_for_torch():
+    code = (
+        "import sys; from esrgan.commands.interpolate import main; "
+        "main(['a', 'b', '--alpha', '2']); sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("--alpha (2) must be")) == (0, 1)

@@ -181,6 +181,14 @@ def test_options_of_the_files_are_refused_without_them(run, runs, capsys):
     assert "--crop-size has no effect without --output" in capsys.readouterr().err
 
 
+def test_the_table_alone_does_not_wait_for_torch(runs):
+    code = (
+        "import sys; from esrgan.commands.report import main; "
+        f"code = main([{str(runs)!r}]); sys.exit(code or 'torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
 def test_the_command_explains_itself():
     done = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True)
     assert done.returncode == 0
