@@ -31,7 +31,6 @@ from esrgan.evaluation.pirm import (
     rmse_y,
     root_mean_square,
 )
-from esrgan.evaluation.plot import Panel, plot_panels
 from esrgan.evaluation.protocol import describe_protocol, recognise_bicubic, standard_metrics
 from esrgan.evaluation.psnr import psnr_rgb, psnr_y
 from esrgan.evaluation.ranking import LOWER_IS_BETTER, best_methods
@@ -53,7 +52,6 @@ __all__ = [
     "NoReferenceMetric",
     "Page",
     "Pairs",
-    "Panel",
     "Score",
     "SheetRow",
     "as_json",
@@ -76,7 +74,6 @@ __all__ = [
     "open_page",
     "perceptual_index",
     "pirm_region",
-    "plot_panels",
     "psnr_rgb",
     "psnr_y",
     "recognise_bicubic",

@@ -1,5 +1,6 @@
 import pytest
-from reporting.logs import read_log, training_time
+
+from esrgan.runs.logs import read_log, training_time
 
 WHOLE = "iteration,pixel,rate\r\n100,0.5,1e-4\r\n200,0.25,2e-4\r\n"
 LINES = [

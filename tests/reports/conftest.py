@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from reporting.runs import Run
+
+from esrgan.runs import RunFolder, RunRecord
 
 
 @pytest.fixture
@@ -10,6 +11,6 @@ def new_run():
 
     def make(name, *, train=(), validation=(), speed=(), **settings):
         settings = {"iterations": 250, "batch_size": 8, "validation_set": "data/Set5"} | settings
-        return Run(name, Path(name), settings, train, validation, speed)
+        return RunRecord(name, RunFolder(Path(name)), settings, train, validation, speed)
 
     return make

@@ -1,39 +1,23 @@
 """In which settings runs differ, in as few words as say it."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-BOOKKEEPING = (
-    "name",
-    "resume",
-    "verify",
-    "log_every",
-    "checkpoints",
-    "logger",
-    "validation.every",
-    "validation.panel",
-    "data.num_workers",
-    "data.start_method",
-    "trainer.precision",  # worked out from the setting `precision`
-)
-"""What changes nothing that a run computes, with all that is below it."""
+from esrgan.runs import flatten, say_of
 
-SHORT_LIST = 4  # is shown whole
+ABSENT: Final = object()
+"""The value of a setting that a run does not have."""
 
+_SHORT_LIST = 4  # is shown whole
 
-class Absent:
-    """The value of a setting that a run does not have."""
-
-
-class Target(str):
-    """The import path of what a part of the settings builds."""
-
-
-ABSENT: Final = Absent()
 Columns = Mapping[str, Sequence[object]]
 """For each setting by its full key, the value in each run."""
+
+
+class _Target(str):
+    """The import path of what a part of the settings builds."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +30,21 @@ class Difference:
 
     def texts(self) -> list[str]:
         """The values in words; of paths and of long lists without what all have in common."""
-        words = iter(_in_words([value for value in self.values if _is_given(value)]))
-        return [next(words) if _is_given(value) else _text(value) for value in self.values]
+        words = iter(_in_words([v for v in self.values if v is not None and v is not ABSENT]))
+        return [
+            "-" if value is ABSENT else "none" if value is None else next(words)
+            for value in self.values
+        ]
 
 
 def find_differences(settings: Sequence[Mapping[str, Any]]) -> list[Difference]:
     """The settings, in their order, in which the runs do not all agree.
 
-    Left out are bookkeeping, copies that interpolation made of another setting, and what belongs to
-    a part that only some runs have, unless those differ in it.
+    Left out are those that have no say in a comparison, copies that Hydra made of another setting
+    (`${...}`), and what belongs to a part that only some runs have, unless those differ in it.
     """
-    flat = [dict(_flatten(one)) for one in settings]
-    keys = [key for key in dict.fromkeys(key for one in flat for key in one) if _matters(key)]
+    flat = [_by_key(one) for one in settings]
+    keys = dict.fromkeys(key for one in flat for key in one if say_of(key).comparison)
     columns = {key: [one.get(key, ABSENT) for one in flat] for key in keys}
     different = {key: values for key, values in columns.items() if not _agree(values)}
     originals = {key: values for key, values in columns.items() if not _is_copy(key, columns)}
@@ -68,19 +55,16 @@ def find_differences(settings: Sequence[Mapping[str, Any]]) -> list[Difference]:
     ]
 
 
-def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+def _by_key(settings: Mapping[str, Any]) -> dict[str, object]:
     """`{"optimizer": {"_target_": "torch.optim.Adam", "lr": 1}}` as optimizer and optimizer.lr."""
-    for key, value in settings.items():
-        if key == "_target_":
-            yield prefix.removesuffix("."), Target(value)
-        elif isinstance(value, Mapping) and value:
-            yield from _flatten(value, f"{prefix}{key}.")
-        elif not (key.startswith("_") and key.endswith("_")):
-            yield f"{prefix}{key}", value
-
-
-def _matters(key: str) -> bool:
-    return not any(key == left_out or key.startswith(f"{left_out}.") for left_out in BOOKKEEPING)
+    values: dict[str, object] = {}
+    for key, value in flatten(settings):
+        part, _, name = key.rpartition(".")
+        if name == "_target_":
+            values[part] = _Target(value)
+        elif not (name.startswith("_") and name.endswith("_")):
+            values[key] = value
+    return values
 
 
 def _agree(values: Sequence[object]) -> bool:
@@ -123,18 +107,14 @@ def _shortest_ending(key: str, columns: Columns) -> str:
     return next((e for e in endings if not any(o.endswith(f".{e}") for o in others)), key)
 
 
-def _is_given(value: object) -> bool:
-    return value is not None and value is not ABSENT
-
-
 def _in_words(values: Sequence[object]) -> list[str]:
     if len(values) < 2 or _agree(values):
         return [_text(value) for value in values]
-    for kind, separator in ((Target, "."), (str, "/")):
+    for kind, separator in ((_Target, "."), (str, "/")):
         if all(isinstance(value, kind) for value in values):
             return _distinct_endings([str(value).split(separator) for value in values], separator)
     lists = [value for value in values if isinstance(value, list)]
-    if len(lists) == len(values) and max(map(len, lists)) > SHORT_LIST:
+    if len(lists) == len(values) and max(map(len, lists)) > _SHORT_LIST:
         return _where_they_differ(lists)
     return [_text(value) for value in values]
 
@@ -170,11 +150,7 @@ def _items(values: Sequence[object]) -> list[str]:
 
 
 def _text(value: object) -> str:
-    if value is ABSENT:
-        return "-"
-    if value is None:
-        return "none"
-    if isinstance(value, Target):
+    if isinstance(value, _Target):
         return value.rpartition(".")[2]
     if isinstance(value, str):
         return value

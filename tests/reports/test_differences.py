@@ -1,5 +1,6 @@
 import pytest
-from reporting.differences import find_differences
+
+from esrgan.reports.differences import find_differences
 
 
 def differing(*settings):

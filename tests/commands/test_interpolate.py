@@ -1,13 +1,17 @@
+import subprocess
+import sys
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
 
-import interpolate
 import numpy as np
 import pytest
 import torch
 from PIL import Image as Pillow
 
+import esrgan.commands.interpolate
+import esrgan.weights
+from esrgan.commands.interpolate import main
 from esrgan.data import read_image, write_png
 from esrgan.evaluation import SheetRow, comparison_sheet, most_different_window, psnr_y
 from esrgan.inference import upscale
@@ -19,7 +23,7 @@ STRIP_ALPHAS = (1, 0.8, 0.6, 0.4, 0.2, 0)
 
 @pytest.fixture
 def run(call):
-    return partial(call, "interpolate.py", interpolate.main)
+    return partial(call, "interpolate.py", main)
 
 
 def tiny(seed, *, num_blocks=1):
@@ -108,7 +112,9 @@ def test_a_run_stands_for_its_newest_checkpoint(run, networks, tmp_path):
     runs = tmp_path / "psnr", tmp_path / "gan"
     for folder, network in zip(runs, networks, strict=True):
         (folder / "checkpoints").mkdir(parents=True)
-        older, newer = (folder / "checkpoints" / f"iteration_0{n}.ckpt" for n in (1, 2))
+        older, newer = (
+            folder / "checkpoints" / f"iteration_0000000{n}-{n:016x}.ckpt" for n in (1, 2)
+        )
         torch.save({"ema": tiny(5).state_dict()}, older)
         torch.save({"ema": network.state_dict()}, newer)
     assert run(*runs, "--alpha", 0.5, "--output", tmp_path)[0] == 0
@@ -158,11 +164,12 @@ def test_the_animation_goes_from_a_to_b_in_eleven_frames(run, parents, networks,
 def test_each_network_sees_an_image_once(run, parents, image, tmp_path, monkeypatch):
     seen = []
 
-    def output(a, b, alpha, lq):
-        seen.append(alpha)
-        return np.full((40, 48, 3), round(100 * alpha), np.uint8)
+    def noting(a, b, alpha):
+        network = deepcopy(b)
+        network.register_forward_pre_hook(lambda *_: seen.append(alpha))
+        return network
 
-    monkeypatch.setattr(interpolate, "network_output", output)
+    monkeypatch.setattr(esrgan.weights, "interpolate", noting)
     files = ("--strip", tmp_path / "a.png", "--gif", tmp_path / "a.gif")
     assert run(*parents, "--images", image, *files)[0] == 0
     assert sorted(seen) == [n / 10 for n in range(11)]
@@ -217,7 +224,7 @@ def test_earlier_files_are_overwritten_only_on_request(run, parents, image, tmp_
     for options in (weights, strip, gif):
         code, printed, errors = run(*parents, *options)
         assert (code, printed, errors.count("\n")) == (2, "", 1)
-        assert "exists: choose another name, or give --overwrite" in errors
+        assert "exists and is not overwritten: choose another name, or give --overwrite" in errors
     assert [path.read_text() for path in written] == ["mine"] * 3
     assert run(*parents, *weights, *strip, *gif, "--overwrite")[0] == 0
     assert all(path.stat().st_size > 100 for path in written)
@@ -225,7 +232,7 @@ def test_earlier_files_are_overwritten_only_on_request(run, parents, image, tmp_
 
 def test_mistakes_end_in_one_line_before_any_work(run, parents, image, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        interpolate, "network_output", lambda *_: pytest.fail("it has begun to work")
+        esrgan.weights, "interpolate", lambda *_: pytest.fail("it has begun to work")
     )
     write_png(image.with_name("tree.png"), read_image(image))
     (tmp_path / "empty").mkdir()
@@ -244,7 +251,7 @@ def test_mistakes_end_in_one_line_before_any_work(run, parents, image, tmp_path,
         "--alpha (1.5) must be from 0 (A) to 1 (B)": ("--alpha", 0.5, 1.5),
         "--alpha (nan) must be": ("--alpha", "nan"),
         "--crop-size (0) must be at least 1": (*strip, "a.png", "--crop-size", 0),
-        "--strip a.jpg must end in .png": (*strip, "a.jpg"),
+        "a.jpg must end in .png": (*strip, "a.jpg"),
         "is the folder of a run": ("--alpha", 1, "--output", tmp_path / "run"),
         "psnr.pth is not a folder": ("--alpha", 1, "--output", parents[0]),
         "one file": (*strip, "a.png", "--curve", "a.png", "--benchmark", tmp_path),
@@ -274,7 +281,7 @@ def test_what_fails_midway_leaves_nothing(run, parents, image, tmp_path, monkeyp
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(interpolate, "encode_gif", fail)
+        patch.setattr(esrgan.commands.interpolate, "encode_gif", fail)
         assert run(*arguments)[0] == 2
     assert contents(tmp_path) == before
     with monkeypatch.context() as patch:
@@ -288,3 +295,12 @@ def test_the_command_explains_itself(run, capsys):
         run("--help")
     assert exit_.value.code == 0
     assert "ALPHA is the part of B" in capsys.readouterr().out
+
+
+def test_a_mistake_in_the_arguments_does_not_wait_for_torch():
+    code = (
+        "import sys; from esrgan.commands.interpolate import main; "
+        "main(['a', 'b', '--alpha', '2']); sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("--alpha (2) must be")) == (0, 1)

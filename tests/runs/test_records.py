@@ -2,9 +2,10 @@ import json
 import re
 
 import pytest
-from reporting.runs import find_runs
 
-SETTINGS = {"iterations": 300, "batch_size": 8}
+from esrgan.runs import find_runs
+
+SETTINGS = {"format": 2, "iterations": 300, "batch_size": 8}
 
 
 def make(folder, settings=None):
@@ -36,11 +37,11 @@ def test_names_are_as_short_as_tells_the_runs_apart(tmp_path):
 def test_what_the_logs_say_is_found(tmp_path):
     folder = make(tmp_path / "run")
     (folder / "train.csv").write_text("iteration,pixel\n100,0.5\n250,0.25\n")
-    (folder / "val.csv").write_text("iteration,psnr_y,bicubic_psnr_y\n100,27,28\n200,29,28\n")
+    (folder / "val.csv").write_text("iteration,PSNR-Y,bicubic_PSNR-Y\n100,27,28\n200,29,28\n")
     (folder / "speed.csv").write_text("iteration,samples_per_second,data_wait\n100,8,0\n")
     (run,) = find_runs([folder])
     assert (run.iterations, run.planned, run.is_unfinished) == (250, 300, True)
-    assert (run.metrics, run.bicubic) == ({"psnr_y": 29}, {"psnr_y": 28})
+    assert (run.metrics, run.bicubic) == ({"PSNR-Y": 29}, {"PSNR-Y": 28})
     assert run.timed == (100, 100.0)
 
 
@@ -51,7 +52,7 @@ def test_a_run_that_has_logged_nothing_has_done_nothing(tmp_path):
 
 def test_every_missing_or_broken_run_is_named_in_one_line(tmp_path):
     make(tmp_path / "good")
-    make(tmp_path / "short", {"iterations": 5})
+    make(tmp_path / "short", {"format": 2, "iterations": 5})
     (make(tmp_path / "cut") / "settings.json").write_text('{"iterations": ')
     (make(tmp_path / "list") / "settings.json").write_text("[1]")
     (make(tmp_path / "bare") / "settings.json").rename(tmp_path / "bare/train.csv")

@@ -2,10 +2,11 @@ import csv
 import io
 
 import pytest
-from reporting.metrics import best_value, choose_metrics, metric_text
-from reporting.table import as_csv, as_markdown, duration
 
-BICUBIC = {"bicubic_psnr_y": 28.4312, "bicubic_lpips": 0.34}
+from esrgan.evaluation.metrics import METRICS
+from esrgan.reports.run_table import as_csv, as_markdown, best_value, choose_metrics, duration
+
+BICUBIC = {"bicubic_PSNR-Y": 28.4312, "bicubic_LPIPS": 0.34}
 
 TABLE = r"""
 | run     | patch_size |    PSNR-Y |      LPIPS |   iterations | training time | iterations/s |
@@ -17,7 +18,7 @@ TABLE = r"""
 
 
 def validated(iteration, psnr, lpips, **more):
-    return [{"iteration": iteration, "psnr_y": psnr, "lpips": lpips} | BICUBIC | more]
+    return [{"iteration": iteration, "PSNR-Y": psnr, "LPIPS": lpips} | BICUBIC | more]
 
 
 @pytest.fixture
@@ -37,20 +38,20 @@ def runs(new_run):
 
 
 def test_the_table_has_settings_metrics_and_costs(runs):
-    lines = as_markdown(runs, ["psnr_y", "lpips"]).splitlines()
+    lines = as_markdown(runs, ["PSNR-Y", "LPIPS"]).splitlines()
     assert "\n".join(lines[:5]) == TABLE.strip()
     assert "on data/Set5." in lines[6]
 
 
 def test_the_csv_has_every_digit_and_full_keys(runs):
-    table = list(csv.DictReader(io.StringIO(as_csv(runs, ["psnr_y", "lpips"]))))
+    table = list(csv.DictReader(io.StringIO(as_csv(runs, ["PSNR-Y", "LPIPS"]))))
     assert [row["run"] for row in table] == ["bicubic", "a", "b|c"]
-    assert table[0]["psnr_y"] == "28.4312"
+    assert table[0]["PSNR-Y"] == "28.4312"
     assert table[1] == {
         "run": "a",
         "patch_size": "96",
-        "psnr_y": "31.786",
-        "lpips": "0.2",
+        "PSNR-Y": "31.786",
+        "LPIPS": "0.2",
         "iterations": "250",
         "iterations_planned": "250",
         "training_seconds": "5000.0",
@@ -60,24 +61,24 @@ def test_the_csv_has_every_digit_and_full_keys(runs):
 
 
 def test_runs_validated_on_different_images_are_not_ranked(runs, new_run):
-    other = validated(250, 25.0, 0.5, bicubic_psnr_y=24.0)
+    other = validated(250, 25.0, 0.5, **{"bicubic_PSNR-Y": 24.0})
     runs.append(new_run("d", validation_set="data/Urban", validation=other))
-    text = as_markdown(runs, ["psnr_y"])
+    text = as_markdown(runs, ["PSNR-Y"])
     assert "**" not in text
     assert "| bicubic" not in text
     assert "different images (data/Set5, data/Urban)" in text
 
 
 def test_a_run_without_validation_and_a_single_run_are_not_ranked(new_run):
-    lines = as_markdown([new_run("a"), new_run("b", validation=validated(9, 30, 0.1))], ["psnr_y"])
+    lines = as_markdown([new_run("a"), new_run("b", validation=validated(9, 30, 0.1))], ["PSNR-Y"])
     assert "**" not in lines
     assert "| a       |      - |" in lines
 
 
 def test_infinite_and_missing_values_are_never_the_best():
-    assert best_value("psnr_y", [float("nan"), float("inf"), 30.0, 31.0]) == 31.0
-    assert best_value("lpips_alex", [0.2, 0.1]) == 0.1
-    assert best_value("psnr_y", [30.0]) is None
+    assert best_value(METRICS["PSNR-Y"], [float("nan"), float("inf"), 30.0, 31.0]) == 31.0
+    assert best_value(METRICS["LPIPS"], [0.2, 0.1]) == 0.1
+    assert best_value(METRICS["PSNR-Y"], [30.0]) is None
 
 
 @pytest.mark.parametrize(
@@ -88,15 +89,23 @@ def test_a_duration_is_rounded_to_what_matters(seconds, text):
     assert duration(seconds) == text
 
 
-def test_metrics_are_written_as_papers_write_them():
-    assert metric_text("psnr_rgb", 31.786) == "31.79"
-    assert metric_text("ssim_y", 0.90126) == "0.9013"
+def test_metrics_are_written_as_papers_write_them(new_run):
+    metrics = {"PSNR-RGB": 31.786, "SSIM-Y": 0.90126}
+    text = as_markdown([new_run("a", validation=[{"iteration": 9} | metrics])], list(metrics))
+    assert "|    31.79 | 0.9013 |" in text
+
+
+def test_a_column_that_is_no_metric_known_here_has_four_digits_and_no_best(new_run):
+    runs = [new_run(f"{n}", validation=[{"iteration": 9, "mine": n / 8}]) for n in (1, 2)]
+    text = as_markdown(runs, ["mine"])
+    assert "| 0.1250 |" in text and "| 0.2500 |" in text
+    assert "**" not in text
 
 
 def test_a_metric_that_no_run_has_is_refused_with_what_may_be_meant(runs):
-    assert choose_metrics(runs, None) == ["psnr_y", "lpips"]
-    assert choose_metrics(runs, ["lpips"]) == ["lpips"]
-    with pytest.raises(ValueError, match="psnr is not a metric of these runs: did you mean psnr_y"):
+    assert choose_metrics(runs, None) == ["PSNR-Y", "LPIPS"]
+    assert choose_metrics(runs, ["lpips"]) == choose_metrics(runs, ["LPIPS"]) == ["LPIPS"]
+    with pytest.raises(ValueError, match="psnr is not a metric of these runs: did you mean PSNR-Y"):
         choose_metrics(runs, ["psnr"])
     with pytest.raises(ValueError, match="none of them was validated yet"):
-        choose_metrics([], ["psnr_y"])
+        choose_metrics([], ["PSNR-Y"])

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from esrgan.evaluation import Panel, plot_panels
+from esrgan.reports.plot import Panel, plot_panels
 
 BLUE, ORANGE = (31, 119, 180), (255, 127, 14)  # the first two of matplotlib's colours
 

@@ -2,47 +2,60 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import reporting.figure
 import torch
-from reporting.figure import Layout, draw_figure, header_lines
-from reporting.subject import Selection, Subject
-from scoring.benchmarks import open_benchmark
 
-from esrgan.data import write_png
+import esrgan.reports.figure
+from esrgan.data import FolderPairs, write_png
+from esrgan.degradations import CONVENTIONS
 from esrgan.evaluation import comparison_sheet, psnr_y, ssim_y
 from esrgan.inference import upscale
 from esrgan.networks import RRDBNet
+from esrgan.reports.figure import Figure, draw_figure, header_lines
 
 
 @pytest.fixture
-def subject(new_run, tmp_path):
-    """Three runs, the last without weights, and an image."""
+def networks():
     torch.manual_seed(0)
     size = {"num_features": 4, "num_blocks": 1, "growth_channels": 4}
-    networks = {name: RRDBNet(scale=4, **size) for name in "ab"}
+    return {name: RRDBNet(scale=4, **size) for name in "ab"}
+
+
+@pytest.fixture
+def figure(networks, new_run, tmp_path):
+    """Three runs, the last without weights, and an image."""
     rng = np.random.default_rng(0)
     image = np.full((48, 64, 3), 255, np.uint8)
     image[4:-4, 4:-4] = rng.integers(0, 99, (40, 56, 3))  # the border would weigh in if it counted
     write_png(tmp_path / "cat.png", image)
-    benchmark = open_benchmark(str(tmp_path), 4, None)
-    weights = dict.fromkeys(networks, Path("some.pth"))
-    runs = [new_run("a", depth=1), new_run("b", depth=2), new_run("c", depth=3)]
-    return Subject(runs, weights, networks, 4, [Selection(benchmark, [0])])
+    return Figure(
+        runs=[new_run("a", depth=1), new_run("b", depth=2), new_run("c", depth=3)],
+        weights=dict.fromkeys(networks, Path("some.pth")),
+        methods={
+            name: lambda _key, lq, network=network: upscale(network, lq)
+            for name, network in networks.items()
+        },
+        scale=4,
+        pairs=FolderPairs(gt=tmp_path, scale=4, downscale=CONVENTIONS["double"]),
+        origins=[],
+        metrics=["PSNR-Y", "SSIM-Y"],
+        crop_size=32,
+        num_rows=1,
+    )
 
 
-def test_below_a_crop_stand_the_metrics_of_the_whole_image(subject, monkeypatch):
+def test_below_a_crop_stand_the_metrics_of_the_whole_image(figure, networks, monkeypatch):
     shown = {}
 
     def keep(rows, **options):
         shown.update(options, rows=rows)
         return comparison_sheet(rows, **options)
 
-    monkeypatch.setattr(reporting.figure, "comparison_sheet", keep)
-    draw_figure(subject, Layout(metrics=["psnr_y", "ssim_y"], crop_size=32, num_rows=1))
+    monkeypatch.setattr(esrgan.reports.figure, "comparison_sheet", keep)
+    draw_figure(figure)
     (row,) = shown["rows"]
-    lq, gt = subject.selections[0].read(0)
-    expected = {"GT": f"cat ({subject.selections[0].benchmark.name})"}
-    for name, network in subject.networks.items():
+    lq, gt = figure.pairs.read(0)
+    expected = {"GT": "cat"}
+    for name, network in networks.items():
         sr = upscale(network, lq)
         values = psnr_y(sr, gt, crop=4), ssim_y(sr, gt, crop=4)
         expected[name] = "PSNR-Y {:.2f}, SSIM-Y {:.4f}".format(*values)
@@ -50,7 +63,7 @@ def test_below_a_crop_stand_the_metrics_of_the_whole_image(subject, monkeypatch)
     assert {name: crop.shape for name, crop in row.crops.items()} == dict.fromkeys(
         ("GT", "a", "b"), (32, 32, 3)
     )
-    assert shown["header"] == header_lines(subject.runs[:2])
+    assert shown["header"] == header_lines(figure.runs[:2])
 
 
 def test_a_setting_is_marked_where_the_run_to_the_left_had_another(new_run):

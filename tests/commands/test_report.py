@@ -6,21 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import report
 import torch
 
+from esrgan.commands.report import main
 from esrgan.data.images import read_image, write_png
 from esrgan.networks import RRDBNet
 from esrgan.weights import save_release
 
-SCRIPT = Path(__file__).parents[1] / "scripts/report.py"
+SCRIPT = Path(__file__).parents[2] / "scripts/report.py"
 SIDE = 32  # of the benchmark's images: a crop of this size is the whole image
 FILES = ["curves.png", "figure.png", "report.csv", "report.md"]
 
 
 @pytest.fixture
 def run(call):
-    return partial(call, "report.py", lambda: report.report(report.parse_arguments()))
+    return partial(call, "report.py", main)
 
 
 @pytest.fixture
@@ -42,6 +42,7 @@ def runs(tmp_path, benchmark):
         folder = tmp_path / "experiments/ablation" / name
         folder.mkdir(parents=True)
         settings = {
+            "format": 2,
             "iterations": 100 + 100 * seed,
             "batch_size": 8,
             "validation_set": str(benchmark),
@@ -50,7 +51,7 @@ def runs(tmp_path, benchmark):
         (folder / "settings.json").write_text(json.dumps(settings))
         (folder / "train.csv").write_text("iteration,pixel\n50,0.2\n100,0.1\n150,0.0")
         (folder / "speed.csv").write_text("iteration,samples_per_second\n50,40\n100,20\n")
-        (folder / "val.csv").write_text(f"iteration,psnr_y,bicubic_psnr_y\n100,{30 + seed},28.5\n")
+        (folder / "val.csv").write_text(f"iteration,PSNR-Y,bicubic_PSNR-Y\n100,{30 + seed},28.5\n")
         torch.manual_seed(seed)
         network = RRDBNet(scale=4, num_features=features, num_blocks=1, growth_channels=4)
         save_release(folder / f"{name}.pth", network, metadata={})
@@ -89,12 +90,13 @@ def test_the_report_has_the_table_and_the_pictures(run, runs, tmp_path):
     assert "](figure.png)" in text and "](curves.png)" in text
     assert "- wide: weights of wide.pth" in text
     assert "made here by MATLAB's bicubic" in text
-    assert (out / "report.csv").read_text().startswith("run,generator.num_features,psnr_y,")
+    assert (out / "report.csv").read_text().startswith("run,generator.num_features,PSNR-Y,")
 
 
 def test_the_figure_has_a_column_for_gt_and_each_run_and_shows_gt_as_it_is(run, runs, tmp_path):
     benchmark, out = tmp_path / "Set3", tmp_path / "out"
-    run(runs, "--output", out, "--crop-size", SIDE, "--crops", 2)
+    _, _, errors = run(runs, "--output", out, "--crop-size", SIDE, "--crops", 2)
+    assert errors.splitlines() == ["cat (Set3)", "dog (Set3)", "elk (Set3)"]
     sheet = read_image(out / "figure.png")
     # margins of 16, columns of 288 with 8 between them; 40 for the names, 28 for each of the two
     # settings, 8 below them; rows with captions of 36
@@ -157,7 +159,7 @@ def test_an_earlier_report_is_written_over_only_on_request(run, runs, tmp_path):
     [
         ("nowhere holds no run", ("nowhere",)),
         ("psnr is not a metric of these runs", ("--metrics", "psnr")),
-        ("Set3/cat.png) is a file", ("--output", "Set3/cat.png", "--overwrite")),
+        ("Set3/cat.png is not a folder", ("--output", "Set3/cat.png", "--overwrite")),
         ("--crops (0) must be at least 1", ("--output", "out", "--crops", "0")),
         ("dot is no image there: did you mean dog?", ("--output", "out", "--images", "dot")),
         ("nowhere must be a folder", ("--output", "out", "--benchmark", "nowhere")),
@@ -177,6 +179,14 @@ def test_options_of_the_files_are_refused_without_them(run, runs, capsys):
     with pytest.raises(SystemExit):
         run(runs, "--crop-size", 32)
     assert "--crop-size has no effect without --output" in capsys.readouterr().err
+
+
+def test_the_table_alone_does_not_wait_for_torch(runs):
+    code = (
+        "import sys; from esrgan.commands.report import main; "
+        f"code = main([{str(runs)!r}]); sys.exit(code or 'torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
 def test_the_command_explains_itself():

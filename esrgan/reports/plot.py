@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image as Pillow
 
-from esrgan.evaluation.color import Image
+from esrgan.types import Image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

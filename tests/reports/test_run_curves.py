@@ -1,5 +1,6 @@
 import pytest
-from reporting.curves import MOST_POINTS, curve_panels, smoothed
+
+from esrgan.reports.run_curves import MOST_POINTS, curve_panels, smoothed
 
 
 def line(iteration, **values):
@@ -12,14 +13,18 @@ def runs(new_run):
         new_run(
             "a",
             train=[line(1, pixel=0.5, gradient_norm=1.0, learning_rate_0=1e-4), line(2, pixel=0.1)],
-            validation=[line(1, psnr_y=27.0, bicubic_psnr_y=28.0)],
+            validation=[line(1, **{"PSNR-Y": 27.0, "bicubic_PSNR-Y": 28.0})],
         ),
-        new_run("b", train=[line(1, pixel=0.2, adversarial=2.0)], validation=[line(2, ssim_y=0.9)]),
+        new_run(
+            "b",
+            train=[line(1, pixel=0.2, adversarial=2.0)],
+            validation=[line(2, **{"SSIM-Y": 0.9})],
+        ),
     ]
 
 
 def test_a_panel_for_each_metric_and_for_each_loss_that_several_runs_have(runs):
-    panels = curve_panels(runs, ["psnr_y", "ssim_y"])
+    panels = curve_panels(runs, ["PSNR-Y", "SSIM-Y"])
     assert {panel.title: panel.curves for panel in panels} == {
         "PSNR-Y": {"a": [(1, 27.0)]},
         "SSIM-Y": {"b": [(2, 0.9)]},
@@ -35,7 +40,7 @@ def test_of_a_single_run_all_losses_are_shown(runs):
 
 
 def test_runs_that_logged_nothing_have_no_panels(new_run):
-    assert curve_panels([new_run("a")], ["psnr_y"]) == []
+    assert curve_panels([new_run("a")], ["PSNR-Y"]) == []
 
 
 def test_very_many_points_become_means_of_neighbours_and_few_stay():
