@@ -34,7 +34,7 @@ def normalisation(num_features: int, *, enabled: bool) -> nn.Module:
 
 
 def leaky_relu(features: Tensor, *, slope: float = 0.2) -> Tensor:
-    """In place; 0.2 is the slope of all ESRGAN networks.
+    """In place; 0.2 is the slope in all networks here but MSRResNet.
 
     Convolution and BatchNorm keep nothing of their output for the backward pass, so writing over
     it is safe, and saves a copy of the activations.
