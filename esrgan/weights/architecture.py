@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, Self, TypeGuard, cast
+from typing import Any, Protocol, Self, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,9 @@ class Generator(Protocol):
     def parameters(self) -> Iterator[nn.Parameter]: ...
     def modules(self) -> Iterator[nn.Module]: ...
     def state_dict(self) -> dict[str, Tensor]: ...
-    def load_state_dict(self, state: Mapping[str, Any], /, *, assign: bool = False) -> object: ...
+    def load_state_dict(
+        self, state: Mapping[str, Any], /, strict: bool = True, assign: bool = False
+    ) -> object: ...
     def to(self, *args: Any, **kwargs: Any) -> Self: ...
     def eval(self) -> Self: ...
 
@@ -43,6 +45,12 @@ _READ_FROM_SHAPES = {
     networks.MSRResNet,
     networks.SRGANGenerator,
 }
+
+
+class _Sizes(TypedDict):
+    scale: int
+    num_features: int
+    num_blocks: int
 
 
 def multiple_of(network: Generator | nn.Module) -> int:
@@ -63,7 +71,11 @@ def build_generator_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]
         ValueError: the weights are of no network known here.
     """
     network_class = vars(networks).get(str(declared.get("network")))
-    if _is_network(network_class) and network_class not in _READ_FROM_SHAPES:
+    if (
+        isinstance(network_class, type)
+        and issubclass(network_class, nn.Module)
+        and network_class not in _READ_FROM_SHAPES
+    ):
         return _build_as_declared(network_class, declared)
     with torch.device("meta"):
         if "body.0.rdb1.conv1.weight" in state:
@@ -73,8 +85,7 @@ def build_generator_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]
         if "body.0.conv1.weight" in state and "conv_body.weight" in state:
             return _build_srresnet(state, declared)
         if "body.0.conv1.weight" in state and "upconv1.weight" in state:
-            sizes = _sizes(state, step="upconv")
-            return networks.MSRResNet(**sizes, initialise=_leave_empty)
+            return networks.MSRResNet(**_sizes(state, step="upconv"))
     if _is_unet(state) or _first_layer(state):
         raise ValueError(
             f"it holds a discriminator ({', '.join(list(state)[:3])}, …), and a generator is needed"
@@ -109,10 +120,6 @@ def build_discriminator_for(state: Mapping[str, Tensor]) -> Discriminator:
     )
 
 
-def _is_network(found: object) -> TypeGuard[type[nn.Module]]:
-    return isinstance(found, type) and issubclass(found, nn.Module)
-
-
 def _build_as_declared(network_class: type[nn.Module], declared: Mapping[str, Any]) -> Generator:
     """Not on the meta device: buffers that are in no file need their values."""
     name = network_class.__name__
@@ -141,7 +148,6 @@ def _build_rrdb(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> net
         residual_scaling=_number(declared, "residual_scaling", default=0.2),
         batch_norm="body.0.rdb1.norm1.weight" in state,
         unshuffle=unshuffle,
-        initialise=_leave_empty,
     )
 
 
@@ -151,11 +157,10 @@ def _build_srresnet(state: Mapping[str, Tensor], declared: Mapping[str, Any]) ->
         residual_scaling=_number(declared, "residual_scaling", default=1.0),
         batch_norm="norm_body.weight" in state,
         batch_norm_hr="norm_hr.weight" in state,
-        initialise=_leave_empty,
     )
 
 
-def _sizes(state: Mapping[str, Tensor], *, step: str) -> dict[str, int]:
+def _sizes(state: Mapping[str, Tensor], *, step: str) -> _Sizes:
     """The arguments of networks of residual blocks and pixel-shuffle steps."""
     num_features, _ = _conv_shape(state, "conv_first.weight")
     num_steps = _count(state, rf"{step}(\d+)\.weight")
@@ -167,10 +172,6 @@ def _sizes(state: Mapping[str, Tensor], *, step: str) -> dict[str, int]:
         "num_features": num_features,
         "num_blocks": _count(state, r"body\.(\d+)\.conv1\.weight"),
     }
-
-
-def _leave_empty(_: nn.Module) -> None:
-    """No first weights: on the meta device there is nothing to draw."""
 
 
 def _is_unet(state: Mapping[str, Tensor]) -> bool:

@@ -14,6 +14,9 @@ from torch import Tensor
 from esrgan.runs import RunFolder
 from esrgan.weights.keys import StateDict, to_released_keys
 
+_Mapping = Mapping[Any, Any]
+"""Of an unknown file, which may hold anything."""
+
 
 class WeightsError(ValueError):
     """A weight file cannot be used; the message names it."""
@@ -43,7 +46,7 @@ class Part:
     prefixes: tuple[str, ...]
     marked: bool = False
 
-    def unwrap(self, content: Mapping[Any, Any]) -> tuple[Mapping[Any, Any], bool]:
+    def unwrap(self, content: _Mapping) -> tuple[_Mapping, bool]:
         """What is inside of all wrappers, and whether one of this part's own was there."""
         for key in (*self.wrappers, *CONTAINERS):
             if isinstance(content.get(key), Mapping):
@@ -94,10 +97,10 @@ class WeightsFile:
     """The content of a file, read but not understood."""
 
     path: Path
-    content: Mapping[Any, Any]
+    content: _Mapping
     architecture: Mapping[str, Any]
     """What the file says of its network; empty where it says nothing."""
-    metadata: Mapping[Any, Any]
+    metadata: _Mapping
 
     def weights(self, part: Part) -> StateDict:
         """One network's, in the names of the released networks, as float32 on the CPU.
@@ -132,10 +135,20 @@ def read_weights_file(path: Path | str) -> WeightsFile:
     if not path.is_file():
         raise WeightsError(f"{path} is not a file")
     if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    if path.suffix in (".pth", ".pt", ".ckpt"):
-        return _read_torch(path)
-    raise WeightsError(f"{path} must end in .pth, .pt, .ckpt or .safetensors")
+        content, about = _read_safetensors(path)
+    elif path.suffix in (".pth", ".pt", ".ckpt"):
+        content, about = _read_torch(path)
+    else:
+        raise WeightsError(f"{path} must end in .pth, .pt, .ckpt or .safetensors")
+    architecture, metadata = about.get("architecture"), about.get("metadata")
+    if not isinstance(architecture, Mapping | None):
+        raise WeightsError(f"{path}: its architecture entry must be a mapping")
+    return WeightsFile(
+        path=path,
+        content=content,
+        architecture=architecture or {},
+        metadata=metadata if isinstance(metadata, Mapping) else {},
+    )
 
 
 def load_state_dict_file(path: Path | str) -> StateDict:
@@ -161,7 +174,8 @@ def read_metadata(path: Path | str) -> dict[str, str]:
     return read_weights_file(path).describe()
 
 
-def _read_safetensors(path: Path) -> WeightsFile:
+def _read_safetensors(path: Path) -> tuple[_Mapping, _Mapping]:
+    """The weights; and what is said about them, under `architecture` and `metadata`."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -169,10 +183,10 @@ def _read_safetensors(path: Path) -> WeightsFile:
         architecture = json.loads(metadata.pop("architecture", "null"))
     except Exception as error:  # the library's own class, or json's, or the system's
         raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error
-    return _weights_file(path, content, architecture, metadata)
+    return content, {"architecture": architecture, "metadata": metadata}
 
 
-def _read_torch(path: Path) -> WeightsFile:
+def _read_torch(path: Path) -> tuple[_Mapping, _Mapping]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise nearly anything
@@ -185,22 +199,11 @@ def _read_torch(path: Path) -> WeightsFile:
         ) from error
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds a {type(content).__name__} where weights by name belong")
-    # Bare state dicts of ours carry them as attributes: see release.py.
-    about = {**getattr(content, "__dict__", {}), **content}
-    return _weights_file(path, content, about.get("architecture"), about.get("metadata"))
+    # Bare state dicts of ours carry the rest as attributes: see release.py.
+    return content, {**getattr(content, "__dict__", {}), **content}
 
 
-def _weights_file(
-    path: Path, content: Mapping[Any, Any], architecture: object, metadata: object
-) -> WeightsFile:
-    architecture = {} if architecture is None else architecture
-    if not isinstance(architecture, Mapping):
-        raise WeightsError(f"{path}: its architecture entry must be a mapping")
-    metadata = metadata if isinstance(metadata, Mapping) else {}
-    return WeightsFile(path=path, content=content, architecture=architecture, metadata=metadata)
-
-
-def _check_tensors(path: Path, content: Mapping[Any, Any], part: Part) -> StateDict:
+def _check_tensors(path: Path, content: _Mapping, part: Part) -> StateDict:
     strange = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
     if strange or not content:
         raise WeightsError(

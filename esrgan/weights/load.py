@@ -1,10 +1,11 @@
 """Networks from weight files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from esrgan.weights.architecture import (
     Discriminator,
@@ -25,6 +26,8 @@ from esrgan.weights.keys import StateDict
 
 _NUM_NAMED = 5
 """How many keys a report names of each kind."""
+
+_Network = TypeVar("_Network", Generator, Discriminator)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +80,7 @@ def load_generator(path: Path | str, *, part: Part = GENERATOR) -> Generator:
 
 def generator_in(file: WeightsFile, *, part: Part = GENERATOR) -> Generator:
     """`load_generator` of a file that has been read; the network takes over its tensors."""
-    state = file.weights(part)
-    try:
-        network = build_generator_for(state, file.architecture)
-    except ValueError as error:
-        raise WeightsError(f"{file.path} cannot be loaded: {error}") from error
-    _fill(network, state, file.path, looks_like=network.architecture)
-    return network
+    return _network_in(file, part, lambda state: build_generator_for(state, file.architecture))
 
 
 def load_discriminator(path: Path | str) -> Discriminator:
@@ -94,16 +91,10 @@ def load_discriminator(path: Path | str) -> Discriminator:
     Raises:
         WeightsError: as for `load_state_dict_file`, or there is no discriminator known here.
     """
-    state = read_weights_file(path).weights(DISCRIMINATOR)
-    try:
-        network = build_discriminator_for(state)
-    except ValueError as error:
-        raise WeightsError(f"{path} cannot be loaded: {error}") from error
-    _fill(network, state, path, looks_like=type(network).__name__)
-    return network
+    return _network_in(read_weights_file(path), DISCRIMINATOR, build_discriminator_for)
 
 
-def load_into(network: nn.Module, path: Path | str, *, allow_partial: bool) -> MatchReport:
+def load_into(network: Generator, path: Path | str, *, allow_partial: bool) -> MatchReport:
     """Start a network from the weights of a file, in place.
 
     Args:
@@ -142,14 +133,18 @@ def compare(in_file: Mapping[str, Tensor], in_network: Mapping[str, Tensor]) -> 
     )
 
 
-def _fill(
-    network: Generator | Discriminator, state: StateDict, path: Path | str, *, looks_like: object
-) -> None:
+def _network_in(file: WeightsFile, part: Part, build: Callable[[StateDict], _Network]) -> _Network:
+    state = file.weights(part)
+    try:
+        network = build(state)
+    except ValueError as error:
+        raise WeightsError(f"{file.path} cannot be loaded: {error}") from error
     report = compare(state, network.state_dict())
     if not report.complete:
-        raise WeightsError(f"{path} looks like {looks_like}, but does not fit it:\n{report}")
+        name = getattr(network, "architecture", type(network).__name__)
+        raise WeightsError(f"{file.path} looks like {name}, but does not fit it:\n{report}")
     network.load_state_dict(state, assign=True)
-    network.eval()
+    return network.eval()
 
 
 def _line(what: str, keys: tuple[str, ...]) -> list[str]:
