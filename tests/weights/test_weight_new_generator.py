@@ -6,18 +6,21 @@ from torch import nn
 from torch.nn import functional as F
 
 from esrgan import networks
+from esrgan.commands import export
+from esrgan.errors import FAILED
 from esrgan.networks import RRDBNet, SRResNet
 from esrgan.weights import (
     EMA,
     RAW,
     WeightsError,
+    generator_in,
     interpolate,
     load_generator,
     read_metadata,
+    read_weights_file,
+    save_onnx,
     save_release,
 )
-from esrgan.weights.files import read_weights_file
-from esrgan.weights.load import generator_in
 
 
 class Tiny(nn.Module):
@@ -73,6 +76,21 @@ def test_it_can_be_interpolated(assert_same_output):
     assert_same_output(interpolate(tiny(1), tiny(2), 1.0), tiny(2))
     with pytest.raises(ValueError, match="width is 3 and 4"):
         interpolate(tiny(), tiny(width=4), 0.5)
+
+
+def test_it_can_be_exported(tmp_path, assert_same_output, capsys):
+    save_release(tmp_path / "a.pth", tiny(), metadata={})
+    assert export.main([f"{tmp_path}/a.pth", "--output", f"{tmp_path}/b.safetensors"]) == 0
+    assert "96 parameters, network Tiny, scale 5, width 3, mode bilinear" in capsys.readouterr().out
+    assert_same_output(load_generator(tmp_path / "b.safetensors"), tiny())
+    options = ["--output", f"{tmp_path}/c.pth", "--layout", "2018"]
+    assert export.main([f"{tmp_path}/a.pth", *options]) == FAILED
+    assert "the layers of Tiny have one set of names" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_its_program_runs(tmp_path):
+    assert save_onnx(tmp_path / "a.onnx", tiny(mode="nearest"), metadata={}) < 1e-5
 
 
 @pytest.mark.parametrize(
