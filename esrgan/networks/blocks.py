@@ -1,7 +1,9 @@
-"""The few parts that both generators are made of."""
+"""What several networks are made of, and their first weights."""
 
 from collections.abc import Callable
+from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -27,17 +29,17 @@ def conv3x3(num_in: int, num_out: int) -> nn.Conv2d:
 
 
 def normalisation(num_features: int, *, enabled: bool) -> nn.Module:
-    """BatchNorm, or nothing: without it the network has no key that speaks of it."""
+    """BatchNorm, or a layer that does nothing and has no key."""
     return nn.BatchNorm2d(num_features) if enabled else nn.Identity()
 
 
-def leaky_relu(features: Tensor) -> Tensor:
-    """In place, with the slope that every ESRGAN network has.
+def leaky_relu(features: Tensor, *, slope: float = 0.2) -> Tensor:
+    """In place; 0.2 is the slope in all networks here but MSRResNet.
 
     Convolution and BatchNorm keep nothing of their output for the backward pass, so writing over
     it is safe, and saves a copy of the activations.
     """
-    return F.leaky_relu(features, negative_slope=0.2, inplace=True)
+    return F.leaky_relu(features, negative_slope=slope, inplace=True)
 
 
 def upsampling_steps(factor: int, *, name: str) -> tuple[int, ...]:
@@ -61,3 +63,25 @@ def require_positive(**values: float) -> None:
     for name, value in values.items():
         if not value > 0:
             raise ValueError(f"{name} ({value}) must be greater than 0")
+
+
+@torch.no_grad()
+def scaled_kaiming(network: nn.Module, *, scale: float) -> None:
+    """Draw convolutions and linear layers from He's normal distribution (fan in), times `scale`.
+
+    Biases become 0, BatchNorm starts at weight 1 and bias 0. The scale decides whether a deep
+    network without BatchNorm trains at all: the ESRGAN paper calls it "smaller initialization"
+    (section 3.1 and the supplement) and gives no number; the authors' code of 2018 has 0.1.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight)
+            module.weight.mul_(scale)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+
+
+SMALL_KAIMING: Initialise = partial(scaled_kaiming, scale=0.1)
+"""The first weights of the paper's networks: all layers, times 0.1 (BasicSR of 2018)."""

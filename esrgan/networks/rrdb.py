@@ -5,15 +5,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from esrgan.networks.blocks import (
+    SMALL_KAIMING,
     Architecture,
     Initialise,
     conv3x3,
     leaky_relu,
     normalisation,
     require_positive,
+    scaled_kaiming,
     upsampling_steps,
 )
-from esrgan.networks.init import SMALL_KAIMING, scaled_kaiming
 
 RELEASED_UNSHUFFLE = {1: 4, 2: 2}
 """Scales whose released networks (Real-ESRGAN's) fold pixels into channels first."""

@@ -11,7 +11,7 @@ from esrgan.networks.blocks import (
     require_positive,
     upsampling_steps,
 )
-from esrgan.networks.vgg_discriminator import require_size
+from esrgan.networks.discriminators import require_size
 
 NUM_STAGES = 4
 """Of the discriminator, with two convolutions each; the second halves the map."""

@@ -1,22 +1,25 @@
-"""The generator of SRGAN in the form that the ESRGAN paper compares with."""
+"""SRResNet, the generator of SRGAN, in the two forms that the ESRGAN authors have published."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from esrgan.networks.blocks import (
+    SMALL_KAIMING,
     Architecture,
     Initialise,
     conv3x3,
+    leaky_relu,
     normalisation,
     require_positive,
     upsampling_steps,
 )
-from esrgan.networks.init import SMALL_KAIMING
+
+_MSRRESNET_SCALES = (2, 3, 4)
 
 
 class ResidualBlock(nn.Module):
-    """Convolution, ReLU, convolution, and the input added."""
+    """Convolution, ReLU, convolution, each perhaps with BatchNorm, and the input added."""
 
     def __init__(self, num_features: int, residual_scaling: float, batch_norm: bool) -> None:
         super().__init__()
@@ -97,3 +100,59 @@ class SRResNet(nn.Module):
         features = F.relu(self.norm_hr(self.conv_hr(features)), inplace=True)
         sr: Tensor = self.conv_last(features)
         return sr
+
+
+class MSRResNet(nn.Module):
+    """Residual blocks, then pixel-shuffle steps; the output is added to the enlarged input.
+
+    It is BasicSR's network of that name, whose names the layers have; many released weights are
+    its. Unlike `SRResNet` it has no convolution at the end of the body, a leaky ReLU of slope 0.1,
+    and never BatchNorm. `initialise` draws the first weights; BasicSR, too, has every layer times
+    0.1.
+
+    Attributes:
+        scale: Size of the output, that of the input being 1: 2, 3 (in one step) or 4.
+        architecture: All arguments but `initialise`, and the name of the class under `network`.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        scale: int = 4,
+        num_features: int = 64,
+        num_blocks: int = 16,
+        initialise: Initialise = SMALL_KAIMING,
+    ) -> None:
+        super().__init__()
+        if scale not in _MSRRESNET_SCALES:
+            choices = ", ".join(map(str, _MSRRESNET_SCALES))
+            raise ValueError(f"scale ({scale}) must be one of {choices}")
+        numbers: dict[str, float] = {"num_features": num_features, "num_blocks": num_blocks}
+        require_positive(**numbers)
+        self.architecture: Architecture = {"network": "MSRResNet", "scale": scale, **numbers}
+        self.scale = scale
+        self.upsampling = upsampling_steps(scale, name="scale")
+        self.conv_first = conv3x3(3, num_features)
+        blocks = [
+            ResidualBlock(num_features, residual_scaling=1.0, batch_norm=False)
+            for _ in range(num_blocks)
+        ]
+        self.body = nn.Sequential(*blocks)
+        for step, factor in enumerate(self.upsampling, start=1):
+            self.add_module(f"upconv{step}", conv3x3(num_features, num_features * factor**2))
+        self.conv_hr = conv3x3(num_features, num_features)
+        self.conv_last = conv3x3(num_features, 3)
+        initialise(self)
+
+    def forward(self, lq: Tensor) -> Tensor:
+        """Enlarge; the result is not clamped."""
+        features = self.body(leaky_relu(self.conv_first(lq), slope=0.1))
+        for step, factor in enumerate(self.upsampling, start=1):
+            features = F.pixel_shuffle(self.get_submodule(f"upconv{step}")(features), factor)
+            features = leaky_relu(features, slope=0.1)
+        residual: Tensor = self.conv_last(leaky_relu(self.conv_hr(features), slope=0.1))
+        enlarged = F.interpolate(lq, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        return residual + enlarged

@@ -1,40 +1,92 @@
-"""From the shapes of the weights to the network that they belong to."""
+"""From a file's weights, and what it says of them, to the network that they belong to."""
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, Self, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
 
-from esrgan.networks import MSRResNet, RRDBNet, SRGANGenerator, SRResNet
-from esrgan.weights.discriminators import is_discriminator
-
-Generator = RRDBNet | SRResNet | MSRResNet | SRGANGenerator
+from esrgan import networks
+from esrgan.networks import Architecture
 
 
-def build_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Generator:
-    """The generator whose weights these are, without values (on the meta device).
+class Generator(Protocol):
+    """A module that makes images larger: `lq` in, `sr` out, (N, 3, H, W).
+
+    The methods are those of `nn.Module` that are used of it: no protocol can inherit them. Where
+    the sides of `lq` must be multiples of a number, it is in an attribute `unshuffle`.
+
+    Attributes:
+        scale: Size of the output, that of the input being 1.
+        architecture: The arguments that build it again, and the name of its class under `network`.
+    """
+
+    scale: int
+    architecture: Architecture
+
+    def __call__(self, lq: Tensor, /) -> Tensor: ...
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+    def modules(self) -> Iterator[nn.Module]: ...
+    def state_dict(self) -> dict[str, Tensor]: ...
+    def load_state_dict(
+        self, state: Mapping[str, Any], /, strict: bool = True, assign: bool = False
+    ) -> object: ...
+    def to(self, *args: Any, **kwargs: Any) -> Self: ...
+    def eval(self) -> Self: ...
+
+
+Discriminator = networks.VGGDiscriminator | networks.UNetDiscriminator | networks.SRGANDiscriminator
+
+_READ_FROM_SHAPES = {
+    networks.RRDBNet,
+    networks.SRResNet,
+    networks.MSRResNet,
+    networks.SRGANGenerator,
+}
+
+
+class _Sizes(TypedDict):
+    scale: int
+    num_features: int
+    num_blocks: int
+
+
+def multiple_of(network: Generator | nn.Module) -> int:
+    """What height and width of its input must be multiples of."""
+    return int(getattr(network, "unshuffle", 1))
+
+
+def build_generator_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Generator:
+    """The generator whose weights these are, without their values.
 
     Args:
         state: weights under the names of the released networks.
-        declared: what the file says of its network. Only what shapes cannot show is taken from it;
-            what it does not say is as published.
+        declared: what the file says of its network. Of those that shapes tell, only what shapes
+            cannot show is taken from it; what it does not say is as published. Any other network
+            of `esrgan.networks` is built from it.
 
     Raises:
         ValueError: the weights are of no network known here.
     """
+    network_class = vars(networks).get(str(declared.get("network")))
+    if (
+        isinstance(network_class, type)
+        and issubclass(network_class, nn.Module)
+        and network_class not in _READ_FROM_SHAPES
+    ):
+        return _build_as_declared(network_class, declared)
     with torch.device("meta"):
         if "body.0.rdb1.conv1.weight" in state:
             return _build_rrdb(state, declared)
         if "prelu_first.weight" in state:
-            return _build_srgan(state)
+            return networks.SRGANGenerator(**_sizes(state, step="conv_up"))
         if "body.0.conv1.weight" in state and "conv_body.weight" in state:
             return _build_srresnet(state, declared)
         if "body.0.conv1.weight" in state and "upconv1.weight" in state:
-            return _build_msrresnet(state)
-    if is_discriminator(state):
+            return networks.MSRResNet(**_sizes(state, step="upconv"))
+    if _is_unet(state) or _first_layer(state):
         raise ValueError(
             f"it holds a discriminator ({', '.join(list(state)[:3])}, …), and a generator is needed"
         )
@@ -45,19 +97,50 @@ def build_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Gener
     )
 
 
-def multiple_of(network: nn.Module) -> int:
-    """What height and width of its input must be multiples of."""
-    return int(getattr(network, "unshuffle", 1))
+def build_discriminator_for(state: Mapping[str, Tensor]) -> Discriminator:
+    """The discriminator whose weights these are, without values (on the meta device).
+
+    Args:
+        state: weights under the names of BasicSR and Real-ESRGAN.
+
+    Raises:
+        ValueError: the weights are of no discriminator known here.
+    """
+    with torch.device("meta"):
+        if _is_unet(state):
+            return networks.UNetDiscriminator(num_features=_shape(state, "conv0.weight", 4)[0])
+        if _first_layer(state):
+            return _build_with_linear_layers(state)
+    if "conv_first.weight" in state:
+        raise ValueError("it holds a generator (conv_first.weight), and a discriminator is needed")
+    raise ValueError(
+        "it holds neither VGGDiscriminator nor SRGANDiscriminator (conv0_0.weight) nor "
+        "UNetDiscriminator (conv0.weight, conv1.weight_orig and conv9.weight), but "
+        f"{', '.join(list(state)[:5])}, …"
+    )
 
 
-def _build_rrdb(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> RRDBNet:
+def _build_as_declared(network_class: type[nn.Module], declared: Mapping[str, Any]) -> Generator:
+    """Not on the meta device: buffers that are in no file need their values."""
+    name = network_class.__name__
+    try:
+        with torch.random.fork_rng(devices=[]):
+            network = network_class(**{k: v for k, v in declared.items() if k != "network"})
+    except Exception as error:  # a file may say anything, which may fail in any way
+        raise ValueError(f"its architecture entry builds no {name}: {error}") from error
+    if not hasattr(network, "architecture"):
+        raise ValueError(f"its architecture entry names {name}, which is no generator")
+    return cast(Generator, network)
+
+
+def _build_rrdb(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> networks.RRDBNet:
     num_features, channels = _conv_shape(state, "conv_first.weight")
     unshuffle = math.isqrt(channels // 3)
     if channels != 3 * unshuffle**2:
         raise ValueError(f"conv_first takes {channels} channels; RGB networks take 3, 12 or 48")
     num_steps = _count(state, r"conv_up(\d+)\.weight")
     is_one_step_of_3 = num_steps == unshuffle == 1 and declared.get("scale") == 3
-    return RRDBNet(
+    return networks.RRDBNet(
         scale=3 if is_one_step_of_3 else 2**num_steps // unshuffle,
         num_features=num_features,
         num_blocks=_count(state, r"body\.(\d+)\.rdb1\.conv1\.weight"),
@@ -65,63 +148,85 @@ def _build_rrdb(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> RRD
         residual_scaling=_number(declared, "residual_scaling", default=0.2),
         batch_norm="body.0.rdb1.norm1.weight" in state,
         unshuffle=unshuffle,
-        initialise=_leave_empty,
     )
 
 
-def _build_srresnet(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> SRResNet:
-    num_features, _ = _conv_shape(state, "conv_first.weight")
-    return SRResNet(
-        scale=_pixel_shuffle_scale(state, num_features),
-        num_features=num_features,
-        num_blocks=_count(state, r"body\.(\d+)\.conv1\.weight"),
+def _build_srresnet(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> networks.SRResNet:
+    return networks.SRResNet(
+        **_sizes(state, step="conv_up"),
         residual_scaling=_number(declared, "residual_scaling", default=1.0),
         batch_norm="norm_body.weight" in state,
         batch_norm_hr="norm_hr.weight" in state,
-        initialise=_leave_empty,
     )
 
 
-def _build_msrresnet(state: Mapping[str, Tensor]) -> MSRResNet:
+def _sizes(state: Mapping[str, Tensor], *, step: str) -> _Sizes:
+    """The arguments of networks of residual blocks and pixel-shuffle steps."""
     num_features, _ = _conv_shape(state, "conv_first.weight")
-    return MSRResNet(
-        scale=_pixel_shuffle_scale(state, num_features, name="upconv"),
-        num_features=num_features,
-        num_blocks=_count(state, r"body\.(\d+)\.conv1\.weight"),
-        initialise=_leave_empty,
-    )
-
-
-def _build_srgan(state: Mapping[str, Tensor]) -> SRGANGenerator:
-    num_features, _ = _conv_shape(state, "conv_first.weight")
-    return SRGANGenerator(
-        scale=_pixel_shuffle_scale(state, num_features),
-        num_features=num_features,
-        num_blocks=_count(state, r"body\.(\d+)\.conv1\.weight"),
-    )
-
-
-def _pixel_shuffle_scale(
-    state: Mapping[str, Tensor], num_features: int, *, name: str = "conv_up"
-) -> int:
-    num_steps = _count(state, rf"{name}(\d+)\.weight")
+    num_steps = _count(state, rf"{step}(\d+)\.weight")
     is_one_step_of_3 = (
-        num_steps == 1 and _conv_shape(state, f"{name}1.weight")[0] == 9 * num_features
+        num_steps == 1 and _conv_shape(state, f"{step}1.weight")[0] == 9 * num_features
     )
-    return 3 if is_one_step_of_3 else 2**num_steps
+    return {
+        "scale": 3 if is_one_step_of_3 else 2**num_steps,
+        "num_features": num_features,
+        "num_blocks": _count(state, r"body\.(\d+)\.conv1\.weight"),
+    }
 
 
-def _leave_empty(_: nn.Module) -> None:
-    """No first weights: on the meta device there is nothing to draw."""
+def _is_unet(state: Mapping[str, Tensor]) -> bool:
+    return all(key in state for key in ("conv0.weight", "conv1.weight_orig", "conv9.weight"))
 
 
-def _conv_shape(state: Mapping[str, Tensor], key: str) -> tuple[int, int]:
+def _first_layer(state: Mapping[str, Tensor]) -> str | None:
+    """Of a discriminator that ends in linear layers, with or without spectral normalisation."""
+    return next((key for key in ("conv0_0.weight", "conv0_0.weight_orig") if key in state), None)
+
+
+def _build_with_linear_layers(
+    state: Mapping[str, Tensor],
+) -> networks.VGGDiscriminator | networks.SRGANDiscriminator:
+    spectral_norm = "conv0_0.weight_orig" in state
+    part = "weight_orig" if spectral_norm else "weight"
+    first, second = _shape(state, f"conv0_0.{part}", 4), _shape(state, f"conv0_1.{part}", 4)
+    input_size = _input_size(state, part)
+    if second[-1] == 3:  # VGG's kernels of 4 halve the map, SRGAN's of 3
+        return networks.SRGANDiscriminator(input_size=input_size, num_features=first[0])
+    return networks.VGGDiscriminator(
+        input_size=input_size,
+        num_features=first[0],
+        batch_norm="bn0_1.weight" in state,
+        spectral_norm=spectral_norm,
+        conv_bias="conv0_1.bias" in state,
+    )
+
+
+def _input_size(state: Mapping[str, Tensor], part: str) -> int:
+    """The last map times 2 for each stage, of which it is known how many there are."""
+    stages = _count(state, rf"conv\d+_1\.{part}")
+    channels = _shape(state, f"conv{stages - 1}_1.{part}", 4)[0]
+    inputs = _shape(state, f"linear1.{part}", 2)[1]
+    side = math.isqrt(inputs // max(channels, 1))
+    if side**2 * channels != inputs:
+        raise ValueError(
+            f"linear1 takes {inputs} numbers, which is no square map of the {channels} channels "
+            "before it"
+        )
+    return side << stages
+
+
+def _conv_shape(state: Mapping[str, Tensor], key: str) -> tuple[int, ...]:
     """Output and input channels."""
     if key not in state:
         raise ValueError(f"{key} is missing")
-    if state[key].dim() != 4:
-        raise ValueError(f"{key} must have 4 dimensions, its shape is {tuple(state[key].shape)}")
-    return state[key].shape[0], state[key].shape[1]
+    return _shape(state, key, 4)[:2]
+
+
+def _shape(state: Mapping[str, Tensor], key: str, dimensions: int) -> tuple[int, ...]:
+    shape = tuple(state[key].shape) if key in state else ()
+    if len(shape) != dimensions:
+        raise ValueError(f"{key} must have {dimensions} dimensions, its shape is {shape or 'none'}")
+    return shape
 
 
 def _count(state: Mapping[str, Tensor], pattern: str) -> int:

@@ -3,37 +3,152 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from esrgan.weights.keys import to_released_keys
-from esrgan.weights.parts import CONTAINERS, GENERATOR, Part
+from esrgan.runs import RunFolder
+from esrgan.weights.keys import StateDict, to_released_keys
 
-StateDict = dict[str, Tensor]
+_Mapping = Mapping[Any, Any]
+"""Of an unknown file, which may hold anything."""
 
 
 class WeightsError(ValueError):
     """A weight file cannot be used; the message names it."""
 
 
-class WeightsFile(NamedTuple):
-    """What a file holds, in the names of the released networks, as float32 on the CPU."""
+CONTAINERS = ("state_dict", "model_state_dict", "model", "net")
+"""Wrappers that do not say of which network: Lightning, MMagic and training loops of any kind."""
 
-    state: StateDict
+WRAPPING_PREFIXES = ("module.", "_orig_mod.")
+"""Put before each name by data-parallel wrappers and `torch.compile`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """The weights of one network in a file that may hold several.
+
+    Attributes:
+        name: for messages.
+        wrappers: keys of the file that they may be under, the preferred first; `CONTAINERS` may be
+            around these.
+        prefixes: what may be before each of their names, the preferred first.
+        marked: whether one of these must be there. Where not, a file of bare weights is this part.
+    """
+
+    name: str
+    wrappers: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    marked: bool = False
+
+    def unwrap(self, content: _Mapping) -> tuple[_Mapping, bool]:
+        """What is inside of all wrappers, and whether one of this part's own was there."""
+        for key in (*self.wrappers, *CONTAINERS):
+            if isinstance(content.get(key), Mapping):
+                inner, marked = self.unwrap(content[key])
+                return inner, marked or key in self.wrappers
+        return content, False
+
+    def strip(self, state: StateDict) -> tuple[StateDict, bool]:
+        """The same for the names of the weights. Where some have a prefix, others are left out."""
+        for prefix in (*self.prefixes, *WRAPPING_PREFIXES):
+            inner = {k.removeprefix(prefix): t for k, t in state.items() if k.startswith(prefix)}
+            if inner:
+                bare, marked = self.strip(inner)
+                return bare, marked or prefix in self.prefixes
+        return state, False
+
+
+# BasicSR and Real-ESRGAN, the checkpoints of a training run of ours; MMagic.
+EMA = Part(
+    name="average (EMA) of the generator",
+    wrappers=("params_ema", "params-ema", "ema"),
+    prefixes=("generator_ema.", "ema."),
+    marked=True,
+)
+# The same; and Lightning modules, SwinIR's training code.
+RAW = Part(
+    name="generator beside its average",
+    wrappers=("params", "generator"),
+    prefixes=("generator.", "net_g.", "netG."),
+    marked=True,
+)
+GENERATOR = Part(
+    name="generator",
+    wrappers=("params_ema", "params-ema", "params", "ema", "generator"),
+    prefixes=(*EMA.prefixes, *RAW.prefixes),
+)
+"""Its average (EMA), where there is one."""
+
+DISCRIMINATOR = Part(
+    name="discriminator",
+    wrappers=("discriminator", "params", "params_ema"),
+    prefixes=("discriminator.", "net_d.", "netD."),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsFile:
+    """The content of a file, read but not understood."""
+
+    path: Path
+    content: _Mapping
     architecture: Mapping[str, Any]
     """What the file says of its network; empty where it says nothing."""
+    metadata: _Mapping
+
+    def weights(self, part: Part) -> StateDict:
+        """One network's, in the names of the released networks, as float32 on the CPU.
+
+        Raises:
+            WeightsError: the part is not there, is anything but weights, or one is not finite.
+        """
+        inner, has_wrapper = part.unwrap(self.content)
+        state, has_prefix = part.strip(_check_tensors(self.path, inner, part))
+        if part.marked and not (has_wrapper or has_prefix):
+            raise WeightsError(
+                f"{self.path} holds no {part.name}: neither under {', '.join(part.wrappers)} nor "
+                f"in names that begin with {', '.join(part.prefixes)}"
+            )
+        return _to_float32(self.path, to_released_keys(state))
+
+    def describe(self) -> dict[str, str]:
+        """What it says of itself; of a run's checkpoint, what a release would say."""
+        settings, iteration = self.content.get("settings"), self.content.get("iteration")
+        if isinstance(settings, Mapping) and isinstance(iteration, int):
+            return RunFolder(self.path.resolve().parent.parent).describe(self.content)
+        return {str(key): str(value) for key, value in self.metadata.items() if key != "format"}
 
 
-class FileContent(NamedTuple):
-    """A file as it is, read but not understood."""
+def read_weights_file(path: Path | str) -> WeightsFile:
+    """Read a .pth, .pt, .ckpt or .safetensors, without running what is in it.
 
-    content: Mapping[Any, Any]
-    architecture: Any
-    metadata: Any
+    Raises:
+        WeightsError: it cannot be read, or is something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path} is not a file")
+    if path.suffix == ".safetensors":
+        content, about = _read_safetensors(path)
+    elif path.suffix in (".pth", ".pt", ".ckpt"):
+        content, about = _read_torch(path)
+    else:
+        raise WeightsError(f"{path} must end in .pth, .pt, .ckpt or .safetensors")
+    architecture, metadata = about.get("architecture"), about.get("metadata")
+    if not isinstance(architecture, Mapping | None):
+        raise WeightsError(f"{path}: its architecture entry must be a mapping")
+    return WeightsFile(
+        path=path,
+        content=content,
+        architecture=architecture or {},
+        metadata=metadata if isinstance(metadata, Mapping) else {},
+    )
 
 
 def load_state_dict_file(path: Path | str) -> StateDict:
@@ -47,56 +162,31 @@ def load_state_dict_file(path: Path | str) -> StateDict:
         WeightsError: the file cannot be read, holds anything but weights, or a weight that is not
             finite.
     """
-    return read_weights_file(path, GENERATOR).state
+    return read_weights_file(path).weights(GENERATOR)
 
 
-def read_weights_file(path: Path | str, part: Part) -> WeightsFile:
-    """As `load_state_dict_file`, for any part of a file, with what it says of its network.
-
-    Raises:
-        WeightsError: also if the part has to be marked and is not.
-    """
-    path = Path(path)
-    content, architecture, _ = read_content(path)
-    if not isinstance(architecture, Mapping):
-        raise WeightsError(f"{path}: its architecture entry must be a mapping")
-    inner, has_wrapper = part.find(content)
-    state, has_prefix = part.strip(_check_tensors(path, inner, part))
-    if part.marked and not (has_wrapper or has_prefix):
-        raise WeightsError(
-            f"{path} holds no {part.name}: neither under {', '.join(part.wrappers)} nor in names "
-            f"that begin with {', '.join(part.prefixes)}"
-        )
-    return WeightsFile(_to_float32(path, to_released_keys(state)), architecture)
-
-
-def read_content(path: Path) -> FileContent:
-    """Read a file of any kind that is known here, without running what is in it.
+def read_metadata(path: Path | str) -> dict[str, str]:
+    """`WeightsFile.describe` of a path.
 
     Raises:
-        WeightsError: it cannot be read, or is something else.
+        WeightsError: the file cannot be read.
     """
-    if not path.is_file():
-        raise WeightsError(f"{path} is not a file")
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    if path.suffix in (".pth", ".pt", ".ckpt"):
-        return _read_torch(path)
-    raise WeightsError(f"{path} must end in .pth, .pt, .ckpt or .safetensors")
+    return read_weights_file(path).describe()
 
 
-def _read_safetensors(path: Path) -> FileContent:
+def _read_safetensors(path: Path) -> tuple[_Mapping, _Mapping]:
+    """The weights; and what is said about them, under `architecture` and `metadata`."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             content = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no dict)
-        architecture = json.loads(metadata.pop("architecture", "{}"))
+        architecture = json.loads(metadata.pop("architecture", "null"))
     except Exception as error:  # the library's own class, or json's, or the system's
         raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error
-    return FileContent(content, architecture, metadata)
+    return content, {"architecture": architecture, "metadata": metadata}
 
 
-def _read_torch(path: Path) -> FileContent:
+def _read_torch(path: Path) -> tuple[_Mapping, _Mapping]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise nearly anything
@@ -109,12 +199,11 @@ def _read_torch(path: Path) -> FileContent:
         ) from error
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds a {type(content).__name__} where weights by name belong")
-    # Bare state dicts of ours carry them as attributes: see release.py.
-    about = {**getattr(content, "__dict__", {}), **content}
-    return FileContent(content, about.get("architecture", {}), about.get("metadata", {}))
+    # Bare state dicts of ours carry the rest as attributes: see release.py.
+    return content, {**getattr(content, "__dict__", {}), **content}
 
 
-def _check_tensors(path: Path, content: Mapping[Any, Any], part: Part) -> StateDict:
+def _check_tensors(path: Path, content: _Mapping, part: Part) -> StateDict:
     strange = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
     if strange or not content:
         raise WeightsError(

@@ -1,125 +1,157 @@
-"""The names that the layers of a network have in files of other programs."""
+"""Key layouts: the names that the layers of a network have in files of other programs."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from torch import Tensor
 
-Renaming = tuple[str, str]
-"""A pattern for the beginning of a key, and what takes its place."""
+StateDict = dict[str, Tensor]
 
-RRDB_2018 = (
-    (r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\.", r"body.\1.rdb\2.conv\3."),
-    (r"model\.1\.sub\.\d+\.(?=weight|bias)", r"conv_body."),
-)
+KeyLayout = Callable[[StateDict], StateDict]
+"""From the names of today's releases to others."""
+
+Renaming = tuple[str, str]
+"""How a key begins in a file, and in today's releases; each # is a number that is kept."""
+
 RRDB_2019 = (
-    (r"RRDB_trunk\.(\d+)\.RDB(\d)\.", r"body.\1.rdb\2."),
-    (r"trunk_conv\.", r"conv_body."),
-    (r"upconv(\d)\.", r"conv_up\1."),
-    (r"HRconv\.", r"conv_hr."),
+    ("RRDB_trunk.#.RDB#.", "body.#.rdb#."),
+    ("trunk_conv.", "conv_body."),
+    ("upconv#.", "conv_up#."),
+    ("HRconv.", "conv_hr."),
 )
 MSRRESNET_2019 = (
-    (r"recon_trunk\.", r"body."),
-    (r"HRconv\.", r"conv_hr."),
-)
-VGG_2018 = (
-    (r"features\.0\.", r"conv0_0."),
-    (r"classifier\.0\.", r"linear1."),
-    (r"classifier\.2\.", r"linear2."),
+    ("recon_trunk.", "body."),
+    ("HRconv.", "conv_hr."),
 )
 BLOCK_2018 = {0: "conv1", 2: "conv2"}
 BLOCK_2018_WITH_BATCH_NORM = {0: "conv1", 1: "norm1", 3: "conv2", 4: "norm2"}
 """Places in a residual block of SRResNet, where activations took numbers too."""
 
 
-def strip_prefixes(
-    state: dict[str, Tensor], prefixes: Sequence[str]
-) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Take wrappers off, and tell which; where some keys have one, the others are left out."""
-    for prefix in prefixes:
-        inner = {key.removeprefix(prefix): t for key, t in state.items() if key.startswith(prefix)}
-        if inner:
-            bare, taken = strip_prefixes(inner, prefixes)
-            return bare, (prefix, *taken)
-    return state, ()
-
-
-def to_released_keys(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def to_released_keys(state: StateDict) -> StateDict:
     """Give weights the names of today's releases (BasicSR, Real-ESRGAN), or of our SRResNet.
 
     The authors have published files with three sets of names: numbered ones in 2018, then those of
     the ESRGAN repository (RRDB_trunk, trunk_conv, …), then today's. Other weights stay as they are.
     """
-    return rename(state, _renamings(state))
+    return _rename(state, _renamings(state))
 
 
-def rename(state: Mapping[str, Tensor], renamings: Sequence[Renaming]) -> dict[str, Tensor]:
-    """The first renaming whose pattern a key begins with is the one that it gets."""
-    return {_renamed(key, renamings): tensor for key, tensor in state.items()}
+def released(state: StateDict) -> StateDict:
+    """Today's names stay: BasicSR, Real-ESRGAN, spandrel. The only ones that all networks have."""
+    return dict(state)
 
 
-def _renamings(state: dict[str, Tensor]) -> tuple[Renaming, ...]:
+def esrgan_2019(state: StateDict) -> StateDict:
+    """RRDB_trunk, trunk_conv, …: the ESRGAN repository, BSRGAN, RealSR.
+
+    Raises:
+        ValueError: the weights are not RRDBNet's, or have BatchNorm.
+    """
+    _require_plain_rrdb(state)
+    return _rename(state, [(new, old) for old, new in RRDB_2019])
+
+
+def numbered_2018(state: StateDict) -> StateDict:
+    """model.0, model.1.sub.0.RDB1.conv1.0, …: the first release, and programs older than 2019.
+
+    Raises:
+        ValueError: as for `esrgan_2019`.
+    """
+    _require_plain_rrdb(state)
+    num_blocks = len(_numbers(state, "body.#.rdb1.conv1.weight"))
+    num_steps = len(_numbers(state, "conv_up#.weight"))
+    steps = [3 * step for step in range(1, num_steps + 1)]  # after an enlargement, and a ReLU
+    numbers = [0, *steps, 3 * num_steps + 2, 3 * num_steps + 4]
+    return _rename(state, [(new, old) for old, new in _rrdb_2018(num_blocks, numbers)])
+
+
+KEY_LAYOUTS: Mapping[str, KeyLayout] = {
+    "basicsr": released,
+    "esrgan": esrgan_2019,
+    "2018": numbered_2018,
+}
+
+
+def _require_plain_rrdb(state: StateDict) -> None:
+    if "body.0.rdb1.conv1.weight" not in state:
+        raise ValueError("only RRDBNet has had other names: this network has one set of them")
+    if "norm_body.weight" in state:
+        raise ValueError("the older names of RRDBNet's layers have none for BatchNorm")
+
+
+def _renamings(state: StateDict) -> Sequence[Renaming]:
     if "model.1.sub.0.RDB1.conv1.0.weight" in state:
-        return (*RRDB_2018, *_numbered_layers(state))
-    if _dimensions(state, "model.1.sub.0.res.0.weight") == 4:
-        return (*_numbered_blocks(state), *_numbered_layers(state))
+        num_blocks = len(_numbers(state, "model.1.sub.#.RDB1.conv1.0.weight"))
+        return _rrdb_2018(num_blocks, _numbers(state, "model.#.weight"))
+    if "model.1.sub.0.res.0.weight" in state and state["model.1.sub.0.res.0.weight"].dim() == 4:
+        return _srresnet_2018(state)
     if "RRDB_trunk.0.RDB1.conv1.weight" in state:
         return RRDB_2019
     if "recon_trunk.0.conv1.weight" in state:
         return MSRRESNET_2019
     if "features.0.weight" in state and "classifier.2.weight" in state:
-        return (*VGG_2018, *_numbered_pairs(state))
+        return _vgg_2018(state)
     return ()
 
 
-def _numbered_layers(state: Iterable[str]) -> list[Renaming]:
-    """Layers that 2018 knew by their place: activations and enlargements took numbers too."""
-    numbers = _numbers(state, r"model\.(\d+)\.weight")
-    steps = [f"conv_up{step}" for step in range(1, len(numbers) - 2)]
-    names = ["conv_first", *steps, "conv_hr", "conv_last"]
+def _rrdb_2018(num_blocks: int, numbers: Sequence[int]) -> list[Renaming]:
     return [
-        (rf"model\.{number}\.", f"{name}.") for number, name in zip(numbers, names, strict=False)
+        ("model.1.sub.#.RDB#.conv#.0.", "body.#.rdb#.conv#."),
+        (f"model.1.sub.{num_blocks}.", "conv_body."),
+        *_layers_2018(numbers),
     ]
 
 
-def _numbered_blocks(state: dict[str, Tensor]) -> list[Renaming]:
-    """SRResNet's blocks (Conv, perhaps BatchNorm, ReLU, Conv, …), and the end of its body."""
+def _srresnet_2018(state: StateDict) -> list[Renaming]:
+    """Its blocks (Conv, perhaps BatchNorm, ReLU, Conv, …), the end of its body, and the rest."""
     batch_norm = "model.1.sub.0.res.1.weight" in state
     layers = BLOCK_2018_WITH_BATCH_NORM if batch_norm else BLOCK_2018
-    end = len(_numbers(state, r"model\.1\.sub\.(\d+)\.res\.0\.weight"))
+    end = len(_numbers(state, "model.1.sub.#.res.0.weight"))
     return [
-        *((rf"model\.1\.sub\.(\d+)\.res\.{i}\.", rf"body.\1.{to}.") for i, to in layers.items()),
-        (rf"model\.1\.sub\.{end}\.", "conv_body."),
-        (rf"model\.1\.sub\.{end + 1}\.", "norm_body."),
+        *((f"model.1.sub.#.res.{place}.", f"body.#.{name}.") for place, name in layers.items()),
+        (f"model.1.sub.{end}.", "conv_body."),
+        (f"model.1.sub.{end + 1}.", "norm_body."),
+        *_layers_2018(_numbers(state, "model.#.weight")),
     ]
 
 
-def _numbered_pairs(state: Iterable[str]) -> list[Renaming]:
-    """The discriminator's convolutions after the first, each with BatchNorm and an activation."""
-    numbers = _numbers(state, r"features\.(\d+)\.weight")[1:]
-    pairs = enumerate(zip(numbers[::2], numbers[1::2], strict=False), start=1)
-    return [
-        renaming
-        for place, (conv, norm) in pairs
-        for renaming in (
-            (rf"features\.{conv}\.", f"conv{place // 2}_{place % 2}."),
-            (rf"features\.{norm}\.", f"bn{place // 2}_{place % 2}."),
-        )
-    ]
+def _layers_2018(numbers: Sequence[int]) -> list[Renaming]:
+    """Layers that 2018 knew by their place: activations and enlargements took numbers too."""
+    steps = [f"conv_up{step}" for step in range(1, len(numbers) - 2)]
+    names = ["conv_first", *steps, "conv_hr", "conv_last"]
+    return [(f"model.{n}.", f"{name}.") for n, name in zip(numbers, names, strict=False)]
 
 
-def _numbers(keys: Iterable[str], pattern: str) -> list[int]:
-    found = (re.fullmatch(pattern, key) for key in keys)
+def _vgg_2018(state: StateDict) -> list[Renaming]:
+    """Convolutions, after the first each with BatchNorm and an activation, and linear layers."""
+    renamings = [("features.0.", "conv0_0."), ("classifier.0.", "linear1.")]
+    renamings.append(("classifier.2.", "linear2."))
+    numbers = _numbers(state, "features.#.weight")[1:]
+    for place, (conv, norm) in enumerate(zip(numbers[::2], numbers[1::2], strict=False), start=1):
+        renamings.append((f"features.{conv}.", f"conv{place // 2}_{place % 2}."))
+        renamings.append((f"features.{norm}.", f"bn{place // 2}_{place % 2}."))
+    return renamings
+
+
+def _numbers(keys: Iterable[str], template: str) -> list[int]:
+    """Those in the place of the one # of the keys that the template fits, ascending."""
+    found = (_pattern(template).fullmatch(key) for key in keys)
     return sorted(int(match[1]) for match in found if match)
 
 
-def _dimensions(state: dict[str, Tensor], key: str) -> int:
-    return state[key].dim() if key in state else 0
+def _rename(state: StateDict, renamings: Sequence[Renaming]) -> StateDict:
+    """A key gets the first renaming that fits its beginning."""
+    rules = [(_pattern(old), new.replace("#", "{}")) for old, new in renamings]
+    return {_renamed(key, rules): tensor for key, tensor in state.items()}
 
 
-def _renamed(key: str, renamings: Iterable[Renaming]) -> str:
-    for pattern, replacement in renamings:
-        new, count = re.subn(rf"^{pattern}", replacement, key)
-        if count:
-            return new
+def _renamed(key: str, rules: Iterable[tuple[re.Pattern[str], str]]) -> str:
+    for pattern, new in rules:
+        if match := pattern.match(key):
+            return new.format(*match.groups()) + key[match.end() :]
     return key
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.escape(template).replace(r"\#", r"(\d+)"))

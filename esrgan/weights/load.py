@@ -1,26 +1,72 @@
 """Networks from weight files."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from esrgan.weights.architecture import Generator, build_for
-from esrgan.weights.discriminators import Discriminator, build_discriminator_for
-from esrgan.weights.files import WeightsError, load_state_dict_file, read_weights_file
-from esrgan.weights.match import MatchReport, compare
-from esrgan.weights.parts import DISCRIMINATOR, GENERATOR, Part
+from esrgan.weights.architecture import (
+    Discriminator,
+    Generator,
+    build_discriminator_for,
+    build_generator_for,
+)
+from esrgan.weights.files import (
+    DISCRIMINATOR,
+    GENERATOR,
+    Part,
+    WeightsError,
+    WeightsFile,
+    load_state_dict_file,
+    read_weights_file,
+)
+from esrgan.weights.keys import StateDict
 
-Network = TypeVar("Network", bound=nn.Module)
+_NUM_NAMED = 5
+"""How many keys a report names of each kind."""
+
+_Network = TypeVar("_Network", Generator, Discriminator)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchReport:
+    """Keys of a file and a network, compared; as text, a few lines for people."""
+
+    matched: tuple[str, ...]
+    missing: tuple[str, ...]
+    """In the network, not in the file."""
+    unexpected: tuple[str, ...]
+    """In the file, not in the network."""
+    mismatched: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+    """In both, in different shapes: that in the file, then that in the network."""
+
+    @property
+    def complete(self) -> bool:
+        return not (self.missing or self.unexpected or self.mismatched)
+
+    def __str__(self) -> str:
+        num_in_network = len(self.matched) + len(self.missing) + len(self.mismatched)
+        shapes = tuple(
+            f"{key} (file {'x'.join(map(str, in_file))}, network {'x'.join(map(str, in_network))})"
+            for key, (in_file, in_network) in self.mismatched.items()
+        )
+        lines = [f"{len(self.matched)} of the network's {num_in_network} tensors fit"]
+        lines += _line("missing from the file", self.missing)
+        lines += _line("not in the network", self.unexpected)
+        lines += _line("of another shape", shapes)
+        return "\n".join(lines)
 
 
 def load_generator(path: Path | str, *, part: Part = GENERATOR) -> Generator:
     """The generator that a file holds, on the CPU, in float32 and evaluation mode.
 
-    Scale, size and BatchNorm are read from the shapes of the weights. Residual scaling, and that
-    one step of RRDBNet enlarges by 3, are not to be seen there: they are taken from the file's
-    `architecture` entry (our releases and checkpoints have it), and are otherwise as published:
-    0.2 in RRDBNet, 1 in SRResNet, no step of 3.
+    Scale, size and BatchNorm of published networks are read from the shapes of the weights.
+    Residual scaling, and that one step of RRDBNet enlarges by 3, are not to be seen there: they are
+    taken from the file's `architecture` entry (our releases and checkpoints have it), and are
+    otherwise as published: 0.2 in RRDBNet, 1 in SRResNet, no step of 3. All other generators of
+    `esrgan.networks` are built from that entry.
 
     Args:
         path: .pth, .pt, .ckpt or .safetensors.
@@ -29,12 +75,12 @@ def load_generator(path: Path | str, *, part: Part = GENERATOR) -> Generator:
     Raises:
         WeightsError: as for `load_state_dict_file`, or the weights are of no network known here.
     """
-    state, declared = read_weights_file(path, part)
-    try:
-        network = build_for(state, declared)
-    except ValueError as error:
-        raise WeightsError(f"{path} cannot be loaded: {error}") from error
-    return _filled(network, state, path, looks_like=str(network.architecture))
+    return generator_in(read_weights_file(path), part=part)
+
+
+def generator_in(file: WeightsFile, *, part: Part = GENERATOR) -> Generator:
+    """`load_generator` of a file that has been read; the network takes over its tensors."""
+    return _network_in(file, part, lambda state: build_generator_for(state, file.architecture))
 
 
 def load_discriminator(path: Path | str) -> Discriminator:
@@ -45,25 +91,10 @@ def load_discriminator(path: Path | str) -> Discriminator:
     Raises:
         WeightsError: as for `load_state_dict_file`, or there is no discriminator known here.
     """
-    state, _ = read_weights_file(path, DISCRIMINATOR)
-    try:
-        network = build_discriminator_for(state)
-    except ValueError as error:
-        raise WeightsError(f"{path} cannot be loaded: {error}") from error
-    return _filled(network, state, path, looks_like=type(network).__name__)
+    return _network_in(read_weights_file(path), DISCRIMINATOR, build_discriminator_for)
 
 
-def _filled(
-    network: Network, state: dict[str, Tensor], path: Path | str, *, looks_like: str
-) -> Network:
-    report = compare(state, network.state_dict())
-    if not report.complete:
-        raise WeightsError(f"{path} looks like {looks_like}, but does not fit it:\n{report}")
-    network.load_state_dict(state, assign=True)
-    return network.eval()
-
-
-def load_into(network: nn.Module, path: Path | str, *, allow_partial: bool) -> MatchReport:
+def load_into(network: Generator, path: Path | str, *, allow_partial: bool) -> MatchReport:
     """Start a network from the weights of a file, in place.
 
     Args:
@@ -85,3 +116,37 @@ def load_into(network: nn.Module, path: Path | str, *, allow_partial: bool) -> M
         )
     network.load_state_dict({key: state[key] for key in report.matched}, strict=False)
     return report
+
+
+def compare(in_file: Mapping[str, Tensor], in_network: Mapping[str, Tensor]) -> MatchReport:
+    shared = [key for key in in_network if key in in_file]
+    differs = {
+        key: (tuple(in_file[key].shape), tuple(in_network[key].shape))
+        for key in shared
+        if in_file[key].shape != in_network[key].shape
+    }
+    return MatchReport(
+        matched=tuple(key for key in shared if key not in differs),
+        missing=tuple(key for key in in_network if key not in in_file),
+        unexpected=tuple(key for key in in_file if key not in in_network),
+        mismatched=differs,
+    )
+
+
+def _network_in(file: WeightsFile, part: Part, build: Callable[[StateDict], _Network]) -> _Network:
+    state = file.weights(part)
+    try:
+        network = build(state)
+    except ValueError as error:
+        raise WeightsError(f"{file.path} cannot be loaded: {error}") from error
+    report = compare(state, network.state_dict())
+    if not report.complete:
+        name = getattr(network, "architecture", type(network).__name__)
+        raise WeightsError(f"{file.path} looks like {name}, but does not fit it:\n{report}")
+    network.load_state_dict(state, assign=True)
+    return network.eval()
+
+
+def _line(what: str, keys: tuple[str, ...]) -> list[str]:
+    more = ", …" if len(keys) > _NUM_NAMED else ""
+    return [f"{len(keys)} {what}: {', '.join(keys[:_NUM_NAMED])}{more}"] if keys else []

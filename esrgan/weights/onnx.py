@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from esrgan.durable import write_whole
+from esrgan.files import write_whole
 from esrgan.weights.architecture import Generator, multiple_of
 from esrgan.weights.files import WeightsError
-from esrgan.weights.writing import check_target
+from esrgan.weights.release import check_release_target
 
 if TYPE_CHECKING:
     import onnx
@@ -43,14 +43,13 @@ def save_onnx(
         The largest difference of the output from PyTorch's, of 1.
 
     Raises:
-        WeightsError: as for `save_release`, or the outputs differ by more than 1e-4: then there is
-            no file.
-        ValueError: a package is not installed.
+        ValueError: as for `save_release`, a package is not installed, or the outputs differ by more
+            than 1e-4: then there is no file.
     """
     path = Path(path)
-    check_target(path, suffixes=(".onnx",), overwrite=overwrite)
+    check_release_target(path, suffixes=(".onnx",), overwrite=overwrite)
     _require_packages()
-    network = deepcopy(network).cpu().float().eval()
+    network = deepcopy(network).to("cpu", torch.float32).eval()
     model = _export(network)
     _describe(model, network, metadata)
     content = model.SerializeToString()
@@ -60,7 +59,7 @@ def save_onnx(
             f"{path} is not written: its output would differ from PyTorch's by {difference:.1e}, "
             f"which is more than {TOLERANCE:.0e}"
         )
-    write_whole(path, content)
+    write_whole(path, content, overwrite=overwrite)
     return difference
 
 
@@ -73,6 +72,7 @@ def _require_packages() -> None:
 
 
 def _export(network: Generator) -> "onnx.ModelProto":
+    assert isinstance(network, torch.nn.Module)  # which its type cannot say
     multiple = multiple_of(network)
     side = torch.export.Dim
     shape = {0: side("batch"), 2: multiple * side("height"), 3: multiple * side("width")}

@@ -10,13 +10,12 @@ from typing import Any
 import safetensors.torch
 import torch
 
-from esrgan.durable import write_whole
+from esrgan.files import check_target, write_whole
 from esrgan.weights.architecture import Generator
-from esrgan.weights.dialects import Dialect, released
-from esrgan.weights.files import StateDict, WeightsError
-from esrgan.weights.writing import check_target
+from esrgan.weights.files import WeightsError
+from esrgan.weights.keys import KeyLayout, StateDict, released
 
-SUFFIXES = (".pth", ".safetensors")
+_SUFFIXES = (".pth", ".safetensors")
 
 
 def save_release(
@@ -24,7 +23,7 @@ def save_release(
     network: Generator,
     *,
     metadata: Mapping[str, str],
-    dialect: Dialect = released,
+    layout: KeyLayout = released,
     dtype: torch.dtype = torch.float32,
     overwrite: bool = False,
 ) -> None:
@@ -39,26 +38,36 @@ def save_release(
         path: what it ends in says which kind of file it is.
         network: its weights may be on any device, in any precision.
         metadata: text; what has a structure, as JSON.
-        dialect: the names of the layers, one of `dialects.py`.
+        layout: the names of the layers, one of `KEY_LAYOUTS`.
         dtype: float32, or float16 for half the size.
         overwrite: whether a file that exists may be replaced.
 
     Raises:
-        WeightsError: the file exists and `overwrite` is not set, its folder or its suffix is
-            wrong, or a weight is not finite.
-        ValueError: the network has no names in this dialect.
+        ValueError: the file exists and `overwrite` is not set, its folder or its suffix is wrong,
+            a weight is not finite, or the network has no names in this layout.
     """
     path = Path(path)
-    check_target(path, suffixes=SUFFIXES, overwrite=overwrite)
-    state = dialect(_portable(network, dtype))
+    check_release_target(path, suffixes=_SUFFIXES, overwrite=overwrite)
+    state = layout(_portable(network, dtype))
     about = {"scale": str(network.scale), **metadata}
     if path.suffix == ".safetensors":
         header = {**about, "architecture": json.dumps(network.architecture)}
-        write_whole(path, safetensors.torch.save(state, header))
+        content = safetensors.torch.save(state, header)
     else:
         beside = {"architecture": network.architecture, "metadata": about}
-        content = _wrapped(state, beside) if dialect is released else _bare(state, beside)
-        write_whole(path, _torch_bytes(content))
+        content = _torch_bytes(state, beside, bare=layout is not released)
+    write_whole(path, content, overwrite=overwrite)
+
+
+def check_release_target(path: Path, *, suffixes: tuple[str, ...], overwrite: bool) -> None:
+    """Refuse before the work what could not be written after it.
+
+    Raises:
+        ValueError: as `check_target` does, or the folder is still to be made.
+    """
+    check_target(path, suffixes=suffixes, overwrite=overwrite)
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} cannot be written: the folder {path.parent} does not exist")
 
 
 def _portable(network: Generator, dtype: torch.dtype) -> StateDict:
@@ -73,18 +82,11 @@ def _portable(network: Generator, dtype: torch.dtype) -> StateDict:
     return state
 
 
-def _wrapped(state: StateDict, beside: Mapping[str, Any]) -> dict[str, Any]:
-    return {"params_ema": state, "params": state, **beside}
-
-
-def _bare(state: StateDict, beside: Mapping[str, Any]) -> dict[str, Any]:
-    """The rest is in attributes of the dictionary, as torch's own `_metadata` is."""
-    content = OrderedDict(state)
-    vars(content).update(beside)
-    return content
-
-
-def _torch_bytes(content: dict[str, Any]) -> bytes:
+def _torch_bytes(state: StateDict, beside: Mapping[str, Any], *, bare: bool) -> bytes:
+    content: dict[str, Any] = {"params_ema": state, "params": state, **beside}
+    if bare:  # the rest is in attributes of the dictionary, as torch's own `_metadata` is
+        content = OrderedDict(state)
+        vars(content).update(beside)
     buffer = io.BytesIO()
     torch.save(content, buffer)
     return buffer.getvalue()

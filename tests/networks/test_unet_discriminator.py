@@ -5,7 +5,7 @@ from torch.nn import functional as F
 from torch.nn.utils import spectral_norm
 
 from esrgan.networks import UNetDiscriminator
-from esrgan.networks.unet_discriminator import double_bilinear
+from esrgan.networks.discriminators import double_bilinear
 
 
 def make_tiny() -> UNetDiscriminator:

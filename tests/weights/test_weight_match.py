@@ -1,6 +1,6 @@
 import torch
 
-from esrgan.weights.match import compare
+from esrgan.weights.load import compare
 
 
 def test_a_report_reads_as_a_few_plain_lines():

@@ -153,7 +153,7 @@ def test_the_network_stays_as_it_is(tmp_path, constant_program):
 def test_a_path_that_cannot_be_written_is_refused_first(tmp_path):
     (tmp_path / "a.onnx").touch()
     for path, message in {"a.onnx": "exists", "a.pth": r"\.onnx", "no/a.onnx": "not exist"}.items():
-        with pytest.raises(WeightsError, match=message):
+        with pytest.raises(ValueError, match=message):
             save_onnx(tmp_path / path, constant_network(0.5), metadata={})
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from weight_samples import as_in_2018, as_in_2019, as_today
 
 from esrgan.networks import RRDBNet
-from esrgan.weights import AVERAGE, RAW, WeightsError, load_generator, load_state_dict_file
+from esrgan.weights import EMA, RAW, WeightsError, load_generator, load_state_dict_file
 
 NAMES = {"today": as_today, "2019": as_in_2019, "2018": as_in_2018}
 WRAPPERS = [
@@ -92,7 +92,7 @@ def test_of_two_sets_under_keys_either_can_be_asked_for(save, keys, around):
     for first, second in itertools.permutations(zip(keys, (average, raw), strict=True)):
         path = save(wrapped(dict((first, second)), around))
         assert load_generator(path).architecture["num_blocks"] == 1
-        assert load_generator(path, part=AVERAGE).architecture["num_blocks"] == 1
+        assert load_generator(path, part=EMA).architecture["num_blocks"] == 1
         assert load_generator(path, part=RAW).architecture["num_blocks"] == 2
 
 
@@ -103,7 +103,7 @@ def test_of_two_sets_in_one_dictionary_either_can_be_asked_for(save, prefix):
     both |= {f"{prefix.format('generator')}{key}": tensor for key, tensor in raw.items()}
     path = save({"state_dict": both})
     assert load_generator(path).architecture["num_blocks"] == 1
-    assert load_generator(path, part=AVERAGE).architecture["num_blocks"] == 1
+    assert load_generator(path, part=EMA).architecture["num_blocks"] == 1
     assert load_generator(path, part=RAW).architecture["num_blocks"] == 2
 
 
@@ -111,11 +111,11 @@ def test_a_set_that_is_not_there_is_not_replaced_by_the_other(save):
     average, raw = two_sets()
     no_average = save({"ema": None, "generator": raw, "iteration": 5}, "psnr.ckpt")
     with pytest.raises(WeightsError, match=r"psnr\.ckpt holds no average \(EMA\) of the generator"):
-        load_generator(no_average, part=AVERAGE)
+        load_generator(no_average, part=EMA)
     only_average = save({"params_ema": average})
     with pytest.raises(WeightsError, match="holds no generator beside its average"):
         load_generator(only_average, part=RAW)
-    for part in (AVERAGE, RAW):
+    for part in (EMA, RAW):
         for unmarked in (raw, {"state_dict": raw}, {f"module.{key}": t for key, t in raw.items()}):
             with pytest.raises(
                 WeightsError, match=r"neither under .* nor in names that begin with"

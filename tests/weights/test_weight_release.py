@@ -60,7 +60,7 @@ def test_any_precision_and_memory_format_becomes_plain_float32(rrdb, tmp_path, s
 def test_nothing_is_overwritten_unasked(rrdb, srresnet, tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     save_release(path, rrdb, metadata={})
-    with pytest.raises(WeightsError, match="exists"):
+    with pytest.raises(ValueError, match="exists"):
         save_release(path, srresnet, metadata={})
     assert load_generator(path).architecture == rrdb.architecture
     save_release(path, srresnet, metadata={}, overwrite=True)
@@ -90,10 +90,10 @@ def test_a_network_with_values_not_finite_is_not_written(rrdb, tmp_path):
 
 
 def test_a_path_that_cannot_be_written_is_named(rrdb, tmp_path):
-    with pytest.raises(WeightsError, match=r"a\.bin must end in \.pth or \.safetensors"):
+    with pytest.raises(ValueError, match=r"a\.bin must end in \.pth or \.safetensors"):
         save_release(tmp_path / "a.bin", rrdb, metadata={})
-    with pytest.raises(WeightsError, match="does not exist"):
+    with pytest.raises(ValueError, match="does not exist"):
         save_release(tmp_path / "none" / "a.pth", rrdb, metadata={})
     (tmp_path / "folder.pth").mkdir()
-    with pytest.raises(WeightsError, match=r"folder\.pth exists"):
+    with pytest.raises(ValueError, match=r"folder\.pth exists"):
         save_release(tmp_path / "folder.pth", rrdb, metadata={}, overwrite=True)

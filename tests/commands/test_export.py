@@ -1,14 +1,16 @@
 import json
+import subprocess
+import sys
 from functools import partial
 
-import export
 import pytest
 import torch
 from safetensors import safe_open
 
-from esrgan.command_line import FAILED
+from esrgan.commands import export
+from esrgan.errors import FAILED
 from esrgan.networks import RRDBNet, SRResNet
-from esrgan.weights import load_generator, read_metadata, save_release
+from esrgan.weights import KEY_LAYOUTS, load_generator, read_metadata, save_release
 
 
 @pytest.fixture
@@ -39,7 +41,9 @@ def checkpoint(tmp_path):
     state = {"ema": tiny(1).state_dict(), "generator": tiny(2).state_dict(), "iteration": 100}
     torch.save(state | {"settings": {"seed": 5, "name": "gan"}}, path)
     (folder.parent / "val.csv").write_text("iteration,psnr_y\n100,25.5\n")
-    torch.save(state | {"ema": tiny(3).state_dict()}, folder / "iteration_00000050-0.ckpt")
+    torch.save(
+        state | {"ema": tiny(3).state_dict()}, folder / "iteration_00000050-fedcba9876543210.ckpt"
+    )
     return path
 
 
@@ -63,20 +67,30 @@ def test_weights_are_written_with_all_that_was_said_of_them(run, release, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("dialect", "first"),
+    ("layout", "first"),
     [
         ("basicsr", "body.0.rdb1.conv1.weight"),
         ("esrgan", "RRDB_trunk.0.RDB1.conv1.weight"),
         ("2018", "model.1.sub.0.RDB1.conv1.0.weight"),
     ],
 )
-def test_names_and_precision_are_those_asked_for(run, release, tmp_path, dialect, first):
+def test_names_and_precision_are_those_asked_for(run, release, tmp_path, layout, first):
     output = tmp_path / "a.safetensors"
-    code, printed, _ = run(release, "--output", output, "--dialect", dialect, "--half")
+    code, printed, _ = run(release, "--output", output, "--layout", layout, "--half")
     assert code == 0
     assert "MB, float16" in printed
     with safe_open(output, framework="pt") as file:
         assert file.get_tensor(first).dtype == torch.float16
+
+
+def test_layouts_have_the_names_that_files_are_written_in(run, release, tmp_path):
+    assert tuple(KEY_LAYOUTS) == export.LAYOUTS
+    output = tmp_path / "a.safetensors"
+    assert (
+        run(release, "--output", output, "--dialect", "2018")[0] == 0
+    )  # the option's earlier name
+    with safe_open(output, framework="pt") as file:
+        assert "model.0.weight" in file.keys()  # noqa: SIM118 (no dict)
 
 
 def test_of_a_run_the_average_is_written_with_its_recipe(run, checkpoint, tmp_path):
@@ -112,7 +126,7 @@ def test_a_program_is_told_with_the_difference_that_was_measured(
         path.write_bytes(bytes(70_000))
         return 4.52e-6
 
-    monkeypatch.setattr(export, "save_onnx", save)  # the exporter takes seconds
+    monkeypatch.setattr("esrgan.weights.save_onnx", save)  # the exporter takes seconds
     code, printed, _ = run(release, "--output", tmp_path / "a.onnx", "--overwrite")
     assert code == 0
     assert "a.onnx: 0.1 MB, float32, at most 4.5e-06 from PyTorch's output" in printed
@@ -134,7 +148,7 @@ def test_nothing_is_written_over_unasked(run, release, tmp_path):
     output.write_text("mine")
     code, _, errors = run(release, "--output", output)
     assert (code, output.read_text()) == (FAILED, "mine")
-    assert "a.pth exists: choose another name, or give --overwrite" in errors
+    assert "a.pth exists and is not overwritten: choose another name, or give --overwrite" in errors
     assert run(release, "--output", output, "--overwrite")[0] == 0
     assert num_blocks(output) == 1
 
@@ -152,7 +166,7 @@ def test_a_run_does_not_come_to_stand_for_an_export_of_it(run, checkpoint, monke
     code, _, errors = run(folder, "--output", folder / "half.pth", "--half")
     assert code == FAILED
     assert "is the folder of a run, which would then stand for half.pth" in errors
-    monkeypatch.setattr(export, "save_onnx", lambda path, *_, **__: path.touch() or 0.0)
+    monkeypatch.setattr("esrgan.weights.save_onnx", lambda path, *_, **__: path.touch() or 0.0)
     assert run(folder, "--output", folder / "gan.onnx")[0] == 0  # which is never looked for
 
 
@@ -160,7 +174,7 @@ def test_a_run_does_not_come_to_stand_for_an_export_of_it(run, checkpoint, monke
     ("options", "message"),
     [
         (["--output", "a.bin"], "a.bin must end in .safetensors or .pth or .onnx"),
-        (["--output", "a.onnx", "--dialect", "2018"], "--dialect has no effect on .onnx"),
+        (["--output", "a.onnx", "--layout", "2018"], "--layout has no effect on .onnx"),
         (["--output", "a.onnx", "--half"], "which float16 cannot hold"),
         (["--output", "a.pth", "--weights", "raw"], "one set of weights: --weights has nothing to"),
         (["--output", "gan.pth/a.pth"], "gan.pth is not a folder"),
@@ -174,13 +188,27 @@ def test_options_without_effect_are_refused(run, release, tmp_path, monkeypatch,
     assert list(tmp_path.iterdir()) == [release]
 
 
-def test_a_dialect_is_refused_where_there_is_none(run, tmp_path):
+def test_a_layout_is_refused_where_there_is_none(run, tmp_path):
     network = SRResNet(num_features=4, num_blocks=1)
     save_release(tmp_path / "s.pth", network, metadata={})
-    code, _, errors = run(tmp_path / "s.pth", "--output", tmp_path / "a.pth", "--dialect", "2018")
+    code, _, errors = run(tmp_path / "s.pth", "--output", tmp_path / "a.pth", "--layout", "2018")
     assert code == FAILED
-    assert "--dialect is for RRDBNet: the layers of SRResNet have one set of names" in errors
+    assert "--layout is for RRDBNet: the layers of SRResNet have one set of names" in errors
     assert not (tmp_path / "a.pth").exists()
+
+
+def test_an_unknown_argument_is_refused_as_everywhere(run):
+    with pytest.raises(SystemExit) as refused:
+        run("gan.pth", "--output", "a.pth", "--alpha", "1")
+    assert refused.value.code == FAILED
+
+
+def test_help_and_refusals_do_not_wait_for_torch():
+    code = (
+        "import sys; from esrgan.commands.export import main; "
+        "assert main(['a.pth', '--output', 'a.bin']) == 2; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_source_that_is_none_is_named(run, tmp_path):

@@ -3,6 +3,7 @@
 from copy import deepcopy
 from statistics import median
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -35,7 +36,7 @@ def interpolate(a: Generator, b: Generator, alpha: float) -> Generator:
     _refuse_different(a, b)
     state = b.state_dict()
     mixed = {key: _mix(x, state[key], alpha) for key, x in a.state_dict().items()}
-    network = deepcopy(a).float()
+    network = deepcopy(a).to(torch.float32)
     network.load_state_dict(mixed)
     return network
 

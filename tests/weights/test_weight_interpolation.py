@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from esrgan.networks import RRDBNet, SRResNet
-from esrgan.weights import SAME_LINEAGE, interpolate, lineage_similarity, load_generator
+from esrgan.weights import interpolate, load_generator
+from esrgan.weights.interpolation import SAME_LINEAGE, lineage_similarity
 
 
 def tiny(seed, **arguments):

@@ -1,0 +1,149 @@
+"""Write a trained network for other programs, and check what was written.
+
+SOURCE is weights (.pth, .safetensors, a checkpoint) or the folder of a run, which stands for its
+newest release or checkpoint. What the output's name ends in says what is written:
+
+  .safetensors  weights; the recipe, the metrics and the architecture are in its metadata
+  .pth          the same for programs that read nothing else: BasicSR, Real-ESRGAN, upscalers
+  .onnx         a program: `lq` in, `sr` out, RGB in [0, 1], (N, 3, H, W), of any size
+
+--layout gives RRDB's layers the names that a program expects: basicsr (today's, also
+Real-ESRGAN's), esrgan (the ESRGAN repository, BSRGAN) or 2018 (the first release).
+
+example: export.py experiments/esrgan --output esrgan.safetensors
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from esrgan.errors import report_errors
+from esrgan.files import check_target
+from esrgan.runs import RunFolder, find_weights
+
+if TYPE_CHECKING:
+    from esrgan.weights import Generator
+
+SUFFIXES = (".safetensors", ".pth", ".onnx")
+LAYOUTS = ("basicsr", "esrgan", "2018")
+"""Of keys; `esrgan.weights.KEY_LAYOUTS` has the same, behind seconds of imports."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """What is asked for; None: the choice is left open."""
+
+    source: str
+    output: Path
+    layout: str | None
+    half: bool
+    weights: str | None
+    overwrite: bool
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return report_errors(lambda: export(parse_arguments(argv)))
+
+
+def parse_arguments(argv: Sequence[str] | None) -> Arguments:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("source", metavar="SOURCE")
+    add("--output", type=Path, required=True, metavar="FILE", help=" or ".join(SUFFIXES))
+    add("--layout", choices=LAYOUTS, help="names of the layers; default: basicsr")
+    add("--dialect", dest="layout", choices=LAYOUTS, help=argparse.SUPPRESS)  # its earlier name
+    add("--half", action="store_true", help="float16 in the file, for half its size")
+    add("--weights", choices=("ema", "raw"), help="of a checkpoint that has both; default: ema")
+    add("--overwrite", action="store_true", help="write over an earlier file")
+    return Arguments(**vars(parser.parse_args(argv)))
+
+
+def export(arguments: Arguments) -> None:
+    check_arguments(arguments)
+    source = find_source(arguments.source, weights=arguments.weights)
+    output = arguments.output
+    if output.exists() and output.samefile(source):
+        raise ValueError(f"{source} is what is exported: choose another --output")
+    network, metadata = read_network(source, weights=arguments.weights)
+    name = network.architecture["network"]
+    if arguments.layout and name != "RRDBNet":
+        raise ValueError(f"--layout is for RRDBNet: the layers of {name} have one set of names")
+    count = sum(parameter.numel() for parameter in network.parameters())
+    form = ", ".join(f"{name} {value}" for name, value in network.architecture.items())
+    print(f"{source}: {count:,} parameters, {form}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    about = write(network, metadata, arguments)
+    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, {about}")
+
+
+def check_arguments(arguments: Arguments) -> None:
+    output = arguments.output
+    check_target(output, overwrite=arguments.overwrite, suffixes=SUFFIXES)
+    if output.suffix != ".onnx":
+        if RunFolder(output.parent).checkpoints.is_dir():
+            raise ValueError(
+                f"{output.parent.resolve()} is the folder of a run, which would then stand for "
+                f"{output.name}: choose another folder"
+            )
+    elif arguments.layout:
+        raise ValueError("--layout has no effect on .onnx: what runs it does not read the names")
+    elif arguments.half:
+        raise ValueError(
+            "--half is for weights: an .onnx file is checked against PyTorch to 1e-4, which "
+            "float16 cannot hold. What runs it (TensorRT, DirectML, …) can convert it itself"
+        )
+
+
+def find_source(word: str, *, weights: str | None) -> Path:
+    """A run's release has one set of weights: where one is to be chosen, it is its checkpoint's."""
+    if weights is None or not Path(word).is_dir():
+        return find_weights(word)
+    checkpoints = RunFolder(Path(word)).list_checkpoints()
+    if not checkpoints:
+        raise ValueError(f"{word} has no checkpoint, in which weights could be chosen")
+    return checkpoints[0]
+
+
+def read_network(source: Path, *, weights: str | None) -> tuple["Generator", dict[str, str]]:
+    """The network, and what its file says of it."""
+    import torch
+
+    from esrgan.weights import EMA, RAW, generator_in, read_weights_file
+
+    file = read_weights_file(source)
+    if weights is None:
+        return generator_in(file), file.describe()
+    ema, raw = generator_in(file, part=EMA), generator_in(file, part=RAW)
+    others = raw.state_dict()
+    if all(torch.equal(tensor, others[key]) for key, tensor in ema.state_dict().items()):
+        raise ValueError(f"{source} has one set of weights: --weights has nothing to choose from")
+    metadata = file.describe()
+    if weights == "raw":
+        metadata.pop("metrics", None)  # they are the average's: the raw weights are not validated
+    return (raw if weights == "raw" else ema), metadata
+
+
+def write(network: "Generator", metadata: dict[str, str], arguments: Arguments) -> str:
+    """Returns what to say of the file."""
+    import torch
+
+    from esrgan.weights import KEY_LAYOUTS, save_onnx, save_release
+
+    output, overwrite = arguments.output, arguments.overwrite
+    if output.suffix == ".onnx":
+        difference = save_onnx(output, network, metadata=metadata, overwrite=overwrite)
+        return f"float32, at most {difference:.1e} from PyTorch's output"
+    dtype = torch.float16 if arguments.half else torch.float32
+    save_release(
+        output,
+        network,
+        metadata=metadata,
+        layout=KEY_LAYOUTS[arguments.layout or "basicsr"],
+        dtype=dtype,
+        overwrite=overwrite,
+    )
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,238 @@
+"""The discriminators of ESRGAN (in the style of VGG) and of Real-ESRGAN (a U-Net)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from esrgan.networks.blocks import (
+    Initialise,
+    conv3x3,
+    leaky_relu,
+    normalisation,
+    require_positive,
+)
+
+_VGG_STAGES = {last * 2**stages: stages for stages in range(1, 11) for last in (3, 4)}
+"""Size of the images -> how often it is halved until a map of 3x3 or 4x4 is left; ascending."""
+
+_UNET_REDUCTION = 8
+"""Three layers halve the map, and three double it."""
+
+
+class VGGDiscriminator(nn.Module):
+    """Images in, one logit each out: (N, 3, input_size, input_size) -> (N, 1).
+
+    Each stage is a convolution of 3x3 and one of 4x4 that halves the map; the channels double up to
+    8 times `num_features`. Two linear layers follow. With an `input_size` of 128 or 256 it is
+    BasicSR's VGGStyleDiscriminator, whose names the layers have. 96, 128 and 192 are the sizes of
+    the authors' code of 2018, where all convolutions have a bias: `conv_bias`.
+
+    The first convolution always has a bias and no BatchNorm. `spectral_norm` takes BatchNorm's
+    place and normalises every layer, as in the authors' variant; with neither, nothing is
+    normalised. `initialise` draws the first weights; None leaves PyTorch's, as BasicSR does, where
+    2018 has He's (`scaled_kaiming` with scale 1).
+
+    Attributes:
+        input_size: Height and width of the images.
+
+    Raises:
+        ValueError: an argument is out of range, or both norms are asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_size: int,
+        num_features: int = 64,
+        batch_norm: bool = True,
+        spectral_norm: bool = False,
+        conv_bias: bool = False,
+        initialise: Initialise | None = None,
+    ) -> None:
+        super().__init__()
+        require_positive(num_features=num_features)
+        if batch_norm and spectral_norm:
+            raise ValueError("batch_norm and spectral_norm are both true: set one of them to false")
+        self.input_size = input_size
+        self.num_stages = _num_stages(input_size)
+        num_in = 3
+        for stage in range(self.num_stages):
+            num_out = num_features * min(2**stage, 8)
+            is_first = stage == 0
+            conv = nn.Conv2d(num_in, num_out, 3, padding=1, bias=conv_bias or is_first)
+            norm = normalisation(num_out, enabled=batch_norm and not is_first)
+            halving = nn.Conv2d(num_out, num_out, 4, stride=2, padding=1, bias=conv_bias)
+            self.add_module(f"conv{stage}_0", conv)
+            self.add_module(f"bn{stage}_0", norm)
+            self.add_module(f"conv{stage}_1", halving)
+            self.add_module(f"bn{stage}_1", normalisation(num_out, enabled=batch_norm))
+            num_in = num_out
+        self.linear1 = nn.Linear(num_in * (input_size // 2**self.num_stages) ** 2, 100)
+        self.linear2 = nn.Linear(100, 1)
+        if initialise is not None:
+            initialise(self)
+        if spectral_norm:
+            _normalise_every_layer(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Judge; no sigmoid, the losses take logits.
+
+        Raises:
+            ValueError: the images have another size than `input_size`.
+        """
+        require_size(images, self.input_size)
+        features = images
+        for stage in range(self.num_stages):
+            for name in (f"{stage}_0", f"{stage}_1"):
+                features = self.get_submodule(f"conv{name}")(features)
+                features = leaky_relu(self.get_submodule(f"bn{name}")(features))
+        logits: Tensor = self.linear2(leaky_relu(self.linear1(features.flatten(1))))
+        return logits
+
+
+def require_size(images: Tensor, input_size: int) -> None:
+    """Check the images of a discriminator whose linear layers fit one size only.
+
+    Raises:
+        ValueError: their height or width is another.
+    """
+    height, width = images.shape[-2:]
+    if (height, width) != (input_size, input_size):
+        raise ValueError(
+            f"the discriminator's input_size ({input_size}) does not fit images of "
+            f"{height}x{width}: patch_size must be equal to it"
+        )
+
+
+def _num_stages(input_size: int) -> int:
+    if input_size not in _VGG_STAGES:
+        below = [size for size in _VGG_STAGES if size < input_size][-1:]
+        above = [size for size in _VGG_STAGES if size > input_size][:1]
+        near = " or ".join(map(str, below + above))
+        raise ValueError(f"input_size ({input_size}) must be 3 or 4 times a power of 2: use {near}")
+    return _VGG_STAGES[input_size]
+
+
+def _normalise_every_layer(network: nn.Module) -> None:
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            add_spectral_norm(layer)
+
+
+class UNetDiscriminator(nn.Module):
+    """Images in, a logit for every pixel out: (N, 3, H, W) -> (N, 1, H, W).
+
+    A U-Net whose skip connections add. All layers but the first and the last are normalised
+    spectrally and have no bias. It is Real-ESRGAN's UNetDiscriminatorSN, whose names the layers
+    have (arXiv:2107.10833, section 3.4).
+
+    Raises:
+        ValueError: `num_features` is out of range.
+    """
+
+    def __init__(self, *, num_features: int = 64) -> None:
+        super().__init__()
+        require_positive(num_features=num_features)
+        self.conv0 = conv3x3(3, num_features)
+        self.conv1 = _halving(num_features, num_features * 2)
+        self.conv2 = _halving(num_features * 2, num_features * 4)
+        self.conv3 = _halving(num_features * 4, num_features * 8)
+        self.conv4 = _same_size(num_features * 8, num_features * 4)
+        self.conv5 = _same_size(num_features * 4, num_features * 2)
+        self.conv6 = _same_size(num_features * 2, num_features)
+        self.conv7 = _same_size(num_features, num_features)
+        self.conv8 = _same_size(num_features, num_features)
+        self.conv9 = conv3x3(num_features, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Judge; no sigmoid, the losses take logits.
+
+        Raises:
+            ValueError: height or width is not a multiple of 8.
+        """
+        _require_multiples(images)
+        x0 = leaky_relu(self.conv0(images))
+        x1 = leaky_relu(self.conv1(x0))
+        x2 = leaky_relu(self.conv2(x1))
+        x3 = leaky_relu(self.conv3(x2))
+        features = leaky_relu(self.conv4(double_bilinear(x3))) + x2
+        features = leaky_relu(self.conv5(double_bilinear(features))) + x1
+        features = leaky_relu(self.conv6(double_bilinear(features))) + x0
+        features = leaky_relu(self.conv8(leaky_relu(self.conv7(features))))
+        logits: Tensor = self.conv9(features)
+        return logits
+
+
+def double_bilinear(features: Tensor) -> Tensor:
+    """Twice the height and width, as `interpolate(mode="bilinear", align_corners=False)` does it.
+
+    Its backward pass is not deterministic on CUDA, this one's is. Each pixel becomes two in each
+    direction: 3/4 of itself and 1/4 of the neighbour on that side; at the edge it is its own.
+    """
+    doubled = features.permute(0, 2, 3, 1)  # thus the result has its channels last in memory
+    for dim in (1, 2):
+        last = doubled.shape[dim] - 1
+        before = torch.cat((doubled.narrow(dim, 0, 1), doubled.narrow(dim, 0, last)), dim)
+        after = torch.cat((doubled.narrow(dim, 1, last), doubled.narrow(dim, last, 1)), dim)
+        pair = (torch.lerp(doubled, before, 0.25), torch.lerp(doubled, after, 0.25))
+        doubled = torch.stack(pair, dim + 1).flatten(dim, dim + 1)
+    return doubled.permute(0, 3, 1, 2)
+
+
+def _halving(num_in: int, num_out: int) -> nn.Conv2d:
+    conv = nn.Conv2d(num_in, num_out, kernel_size=4, stride=2, padding=1, bias=False)
+    add_spectral_norm(conv)
+    return conv
+
+
+def _same_size(num_in: int, num_out: int) -> nn.Conv2d:
+    conv = nn.Conv2d(num_in, num_out, kernel_size=3, padding=1, bias=False)
+    add_spectral_norm(conv)
+    return conv
+
+
+def _require_multiples(images: Tensor) -> None:
+    height, width = images.shape[-2:]
+    if height % _UNET_REDUCTION or width % _UNET_REDUCTION:
+        raise ValueError(
+            f"the discriminator takes images whose height and width ({height} and {width}) are "
+            f"multiples of {_UNET_REDUCTION}: patch_size must be one"
+        )
+
+
+def add_spectral_norm(layer: nn.Conv2d | nn.Linear) -> None:
+    """From now on `layer` computes with its weight divided by the weight's spectral norm.
+
+    It is the spectral normalisation of Miyato et al. 2018 (arXiv:1802.05957). Arithmetic and keys
+    (weight_orig, weight_u, weight_v) are those of `torch.nn.utils.spectral_norm`, because released
+    discriminators are made with it. Two things differ: autocast does not reach the power iteration,
+    which on CUDA it would run in low precision; and the layer can be copied after a forward pass,
+    because none leaves a tensor behind that belongs to a graph.
+    """
+    weight = layer.weight
+    rows, columns = weight.flatten(1).shape
+    del layer.weight
+    layer.register_parameter("weight_orig", nn.Parameter(weight))
+    layer.register_buffer("weight_u", F.normalize(weight.new_empty(rows).normal_(), dim=0))
+    layer.register_buffer("weight_v", F.normalize(weight.new_empty(columns).normal_(), dim=0))
+    layer.register_forward_pre_hook(_set_weight)
+    layer.register_forward_hook(_remove_weight)
+
+
+def _set_weight(layer: nn.Module, _: object) -> None:
+    """Divide by u W v, with u and v nearer to the first singular vectors after each iteration."""
+    weight = layer.get_parameter("weight_orig")
+    u, v = layer.get_buffer("weight_u"), layer.get_buffer("weight_v")
+    matrix = weight.flatten(1)
+    with torch.autocast(weight.device.type, enabled=False):
+        if layer.training:
+            with torch.no_grad():
+                v.copy_(F.normalize(matrix.t() @ u, dim=0))
+                u.copy_(F.normalize(matrix @ v, dim=0))
+        # Copies: another forward pass may change u and v before the backward pass of this one.
+        sigma = u.clone() @ (matrix @ v.clone())
+        layer.weight = weight / sigma
+
+
+def _remove_weight(layer: nn.Module, _: object, __: object) -> None:
+    del layer.weight
