@@ -1,8 +1,11 @@
+from types import SimpleNamespace
+
+import psutil
 import pytest
 import torch
 
 from esrgan import hardware
-from esrgan.inference import fastest_dtype
+from esrgan.hardware import fastest_dtype, free_memory
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 1)
 
@@ -42,3 +45,9 @@ def test_a_gpu_uses_the_format_of_its_generation(capability, dtype, monkeypatch)
 
 def test_another_device_computes_in_float32():
     assert fastest_dtype(torch.device("mps")) == torch.float32
+
+
+def test_free_memory_is_what_programs_can_have_without_swapping(monkeypatch):
+    memory = SimpleNamespace(free=1_000, available=5_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    assert free_memory() == 5_000
