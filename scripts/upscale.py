@@ -2,7 +2,7 @@
 
 import sys
 
-from esrgan.upscaling.command import main
+from esrgan.commands.upscale import main
 
 if __name__ == "__main__":
     sys.exit(main())

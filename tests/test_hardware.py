@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from esrgan.hardware import choose_precision
+from esrgan.hardware import choose_precision, fastest_dtype
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,47 @@ def test_a_wish_is_granted() -> None:
 def test_other_words_are_refused() -> None:
     with pytest.raises(ValueError, match=r"precision \(16-mixed\) must be one of auto, bf16-mixed"):
         choose_precision(precision="16-mixed", accelerator="gpu")
+
+
+
+@pytest.mark.parametrize(
+    ("flags", "dtype"),
+    [
+        ("flags : fpu avx512f avx512_bf16 sse", torch.bfloat16),
+        ("flags : amx_bf16", torch.bfloat16),
+        ("Features : fp asimd bf16", torch.bfloat16),
+        ("flags : fpu avx512f avx512_vnni", torch.float32),
+    ],
+)
+def test_a_cpu_that_multiplies_bfloat16_uses_it(flags, dtype, monkeypatch, tmp_path):
+    (tmp_path / "cpuinfo").write_text(f"model name : any\n{flags}\n")
+    monkeypatch.setattr(hardware, "CPU_FLAGS", tmp_path / "cpuinfo")
+    assert fastest_dtype(CPU) == dtype
+
+
+def test_a_cpu_that_says_nothing_computes_in_float32(monkeypatch, tmp_path):
+    monkeypatch.setattr(hardware, "CPU_FLAGS", tmp_path / "missing")
+    assert fastest_dtype(CPU) == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype"),
+    [((7, 5), torch.float16), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)],
+)
+def test_a_gpu_uses_the_format_of_its_generation(capability, dtype, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        torch.cuda, "get_device_capability", lambda device: asked.append(device) or capability
+    )
+    assert fastest_dtype(GPU) == dtype
+    assert asked == [GPU]
+
+
+def test_another_device_computes_in_float32():
+    assert fastest_dtype(torch.device("mps")) == torch.float32
+
+
+def test_free_memory_is_what_programs_can_have_without_swapping(monkeypatch):
+    memory = SimpleNamespace(free=1_000, available=5_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    assert free_memory() == 5_000

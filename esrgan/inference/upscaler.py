@@ -2,16 +2,16 @@
 
 import copy
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from esrgan.inference.demand import measure_demand
-from esrgan.inference.memory import is_out_of_memory, memory_for_a_tile
-from esrgan.inference.pixels import Pixels, at_least_float32, to_pixels, to_tensor
-from esrgan.inference.upscale import computing_exactly
-from esrgan.inference.windows import Window, side_for
+from esrgan.inference import tiles
+from esrgan.inference.network import at_least_float32, computing_exactly, to_pixels, to_tensor
+from esrgan.inference.tiles import Window
+from esrgan.types import Pixels
 from esrgan.weights import Generator, multiple_of
 
 SMALLEST_TILE = 32
@@ -20,18 +20,16 @@ SMALLEST_TILE = 32
 INT32_MAX = 2**31 - 1
 """Numbers in a tensor, at most: some of torch's functions on GPUs (interpolate) count so far."""
 
-TURNS = [(mirrored, quarters) for mirrored in (False, True) for quarters in range(4)]
-
 
 class Upscaler:
     """Makes images larger by a network.
 
-    Tiles overlap by so much that the result is that of the whole image: see `Demand.overlap`. At
+    Tiles overlap by so much that the result is that of the whole image: see `Footprint.overlap`. At
     the borders of the image they end where it ends, and are padded as it is.
 
     Args:
         network: on the device to compute on. A copy is used: it may be changed afterwards.
-        dtype: of weights and activations; see `fastest_dtype`.
+        dtype: of weights and activations; see `hardware.fastest_dtype`.
         tile: side of the square tiles, in pixels of the input, without their overlap. None: as
             large as the memory that is free allows.
         self_ensemble: take the mean over the eight flips and rotations of the input (Lim et al.,
@@ -62,7 +60,7 @@ class Upscaler:
         self._network = copy.deepcopy(network).eval()
         self._network.to(dtype).to(memory_format=torch.channels_last)
         self._weights = next(self._network.parameters())
-        self._demand = measure_demand(self._network)
+        self._footprint = tiles.measure_footprint(self._network)
         self._tile = tile
         self._self_ensemble = self_ensemble
 
@@ -115,37 +113,34 @@ class Upscaler:
     def _first_side(self, image: Window) -> int:
         if self._tile is not None:
             return max(self._tile, self._multiple)
-        pixels = memory_for_a_tile(self._weights.device) // self._bytes_per_pixel()
-        return side_for(
+        # Measured on a CPU: networks that enlarge by 4 take 2.1 to 2.4 of their largest maps, those
+        # of scale 1, 2.5 to 3.0; and outputs are held in float32, all eight of an ensemble twice.
+        overlap, elements = self._footprint
+        maps = 3 * elements * self._weights.element_size()
+        outputs = (16 if self._self_ensemble else 4) * 3 * self.scale**2 * torch.float32.itemsize
+        memory = tiles.memory_for_a_tile(self._weights.device)
+        return tiles.side_for(
             image,
-            min(pixels, INT32_MAX // self._demand.elements),
-            overlap=self._demand.overlap,
+            min(memory // (maps + outputs), INT32_MAX // elements),
+            overlap=overlap,
             multiple=self._multiple,
             smallest=SMALLEST_TILE,
         )
 
-    def _bytes_per_pixel(self) -> int:
-        # Measured on a CPU: networks that enlarge by 4 take 2.1 to 2.4 of their largest maps, those
-        # of scale 1, 2.5 to 3.0; and outputs are held in float32, all eight of an ensemble twice.
-        maps = 3 * self._demand.elements * self._weights.element_size()
-        outputs = (16 if self._self_ensemble else 4) * 3 * self.scale**2
-        return maps + outputs * torch.float32.itemsize
-
     def _half(self, side: int) -> int:
-        half = side // 2
-        if half < SMALLEST_TILE:
-            around = f"{self._demand.overlap} more on each side"
+        if side // 2 < SMALLEST_TILE:
+            around = f"{self._footprint.overlap} more on each side"
             raise ValueError(
                 f"out of memory on {self._weights.device} with a tile of {side} pixels and "
                 f"{around}, in {self._weights.dtype}: end other programs that use its memory"
             )
-        return half
+        return side // 2
 
     def _unless_out_of_memory(self, pixels: Pixels, window: Window) -> Pixels | None:
         try:
             return self._upscale(pixels, window)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            if not tiles.is_out_of_memory(error):
                 raise
         # Only here, behind the block, the error is gone, and with it the tensors of its traceback
         if self._weights.device.type == "cuda":
@@ -154,23 +149,21 @@ class Upscaler:
 
     def _upscale(self, pixels: Pixels, window: Window) -> Pixels:
         image = Window(0, pixels.shape[0], 0, pixels.shape[1])
-        outer = window.grown(self._demand.overlap, within=image)
+        outer = window.grown(self._footprint.overlap, within=image)
         with computing_exactly(self._weights.device):
             lq = to_tensor(pixels[outer.slices], multiple=self._multiple, like=self._weights)
             sr = self._mean_of_turns(lq) if self._self_ensemble else self._network(lq)
         sr = sr[(0, slice(None), *window.seen_from(outer).scaled(self.scale).slices)]
         if not torch.isfinite(sr).all():
-            raise ValueError(f"the network's output is not finite: {self._reason()}")
+            dtype, reason = self._weights.dtype, "its weights have diverged"
+            if dtype in (torch.float16, torch.bfloat16):
+                reason = f"it overflows in {dtype}, or has diverged: try torch.float32"
+            raise ValueError(f"the network's output is not finite: {reason}")
         return to_pixels(sr, pixels.dtype)
-
-    def _reason(self) -> str:
-        if self._weights.dtype in (torch.float16, torch.bfloat16):
-            return f"it overflows in {self._weights.dtype}, or has diverged: try torch.float32"
-        return "its weights have diverged"
 
     def _mean_of_turns(self, lq: Tensor) -> Tensor:
         outputs = []
-        for mirrored, quarters in TURNS:
+        for mirrored, quarters in product((False, True), range(4)):
             turned = torch.rot90(lq.flip(-1) if mirrored else lq, quarters, (-2, -1))
             sr = torch.rot90(self._network(turned), -quarters, (-2, -1))
             outputs.append(sr.flip(-1) if mirrored else sr)

@@ -1,1 +1,1 @@
-"""The command that enlarges a user's pictures: files, names, threads, transparency."""
+"""Enlarging a user's pictures: which files, in which threads, and what becomes of transparency."""

@@ -12,7 +12,8 @@ from bench.sizes import Upscaling
 from bench.table import Cell, Table
 from bench.turns import AfterIteration, Form, Timing, time_in_turns
 from esrgan.data import Image, list_images, read_image
-from esrgan.inference import Upscaler, fastest_dtype
+from esrgan.hardware import fastest_dtype
+from esrgan.inference import Upscaler
 from esrgan.networks import RRDBNet
 from esrgan.weights import Generator, load_generator
 

@@ -73,12 +73,13 @@ def test_a_run_killed_ten_times_ends_bit_identical(server, whole, tmp_path, num_
 
 def test_a_checkpoint_of_the_gan_stage_has_both_networks_and_optimizers(finished_gan):
     state = read_newest(finished_gan / "experiments/run/checkpoints")
-    assert {"generator", "ema", "discriminator", "guards", "schedules"} < state.keys()
-    moments = [len(optimizer["state"]) for optimizer in state["optimizers"]]
+    assert {"generator", "ema", "discriminator", "progress"} < state.keys()
+    moments = [len(each["optimizer"]["state"]) for each in state["progress"].values()]
     # weights alone have moments: BatchNorm's statistics have none
     weights = [k for k in state["discriminator"] if "running" not in k and "tracked" not in k]
     assert moments == [len(state["generator"]), len(weights)]
-    assert state["guards"].keys() == {"generator", "discriminator"}
+    assert list(state["progress"]) == ["generator", "discriminator"]
+    assert all({"guard", "schedule"} < each.keys() for each in state["progress"].values())
 
 
 def test_a_run_in_bfloat16_killed_three_times_ends_bit_identical(server, settings, tmp_path):

@@ -60,13 +60,13 @@ class Started:
 
 
 def trainings(folder):
-    """What runs train.py in a folder, sweeps and their jobs alike."""
+    """What trains in a folder, sweeps and their jobs alike."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or is not ours
             if (process / "cwd").readlink() == folder:
                 found.append((process / "cmdline").read_bytes().split(b"\0"))
-    return [words for words in found if bytes(TRAIN) in words]
+    return [words for words in found if bytes(TRAIN) in words or b"esrgan" in words]
 
 
 def test_the_same_command_goes_on_with_what_is_not_done(settings, finished, tmp_path):

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from esrgan.inference import Upscaler, upscale
-from esrgan.inference.demand import measure_demand
+from esrgan.inference.tiles import measure_footprint
 from esrgan.networks import RRDBNet, SRGANGenerator, SRResNet
 
 SMALL = {"num_features": 4, "num_blocks": 1}
@@ -89,7 +89,7 @@ def test_a_tile_has_at_least_the_pixels_that_the_network_folds(folding):
 def test_half_the_overlap_would_show(folding):
     lq = image(75, 58, np.uint16)
     upscaler = Upscaler(folding, tile=32)
-    upscaler._demand = measure_demand(folding)._replace(overlap=18)
+    upscaler._footprint = measure_footprint(folding)._replace(overlap=18)
     assert levels(upscaler(lq), Upscaler(folding)(lq)) > 2
 
 
@@ -238,4 +238,4 @@ def test_arguments_out_of_range_are_refused(folding):
 
 
 def test_the_overlap_is_that_of_the_networks_depth(folding):
-    assert Upscaler(folding)._demand == measure_demand(folding)
+    assert Upscaler(folding)._footprint == measure_footprint(folding)

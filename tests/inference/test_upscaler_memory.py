@@ -7,11 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from esrgan.inference import Upscaler, memory, upscale
-from esrgan.inference.memory import CPU_LIMIT, is_out_of_memory, memory_for_a_tile
-
-CPU = torch.device("cpu")
-
+from esrgan.inference import Upscaler, upscale
 
 OUT_OF_MEMORY = [
     torch.OutOfMemoryError("CUDA out of memory."),
@@ -49,7 +45,7 @@ def lq():
 
 
 def sizes_tried(upscaler):
-    return upscaler._network.sizes[1:]  # the first was for the measure of its demand
+    return upscaler._network.sizes[1:]  # the first was for the measure of its footprint
 
 
 @pytest.mark.parametrize("error", OUT_OF_MEMORY)
@@ -90,12 +86,6 @@ def test_another_error_of_the_network_is_not_taken_for_it(lq):
         Upscaler(Limited(64, RuntimeError("size of tensor")))(lq)
 
 
-def test_what_the_allocator_of_the_cpu_says_is_understood():
-    with pytest.raises(RuntimeError) as caught:
-        torch.empty(1 << 60, dtype=torch.uint8)
-    assert is_out_of_memory(caught.value)
-
-
 def test_a_result_that_memory_has_no_room_for_is_an_error_that_says_so(lq):
     upscaler = Upscaler(Limited(90 * 150))
     upscaler.scale = 1 << 22
@@ -103,26 +93,9 @@ def test_a_result_that_memory_has_no_room_for_is_an_error_that_says_so(lq):
         upscaler(lq)
 
 
-def test_half_of_what_is_available_is_taken_and_never_more_than_the_limit(tmp_path, monkeypatch):
-    info = tmp_path / "meminfo"
-    monkeypatch.setattr(memory, "MEMORY_INFO", info)
-    assert memory_for_a_tile(CPU) == CPU_LIMIT
-    info.write_text("MemTotal: 9999999 kB\nMemAvailable:   1000000 kB\n")
-    assert memory_for_a_tile(CPU) == 512_000_000
-    info.write_text("MemAvailable: 99999999 kB\n")
-    assert memory_for_a_tile(CPU) == CPU_LIMIT
-
-
-def test_on_a_gpu_the_free_memory_counts_and_what_torch_keeps_of_it(monkeypatch):
-    sizes = {"mem_get_info": (600, 2000), "memory_reserved": 500, "memory_allocated": 300}
-    for name, size in sizes.items():
-        monkeypatch.setattr(torch.cuda, name, lambda _device, size=size: size)
-    assert memory_for_a_tile(torch.device("cuda")) == 600
-
-
 def test_less_memory_makes_smaller_tiles_and_half_precision_larger_ones(lq, monkeypatch):
     def number_of_tiles(memory, **options):
-        monkeypatch.setattr("esrgan.inference.upscaler.memory_for_a_tile", lambda _: memory)
+        monkeypatch.setattr("esrgan.inference.tiles.memory_for_a_tile", lambda _: memory)
         calls = []
         Upscaler(Limited(10**9), **options)(lq, progress=calls.append)
         return len(calls)

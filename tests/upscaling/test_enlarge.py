@@ -6,8 +6,18 @@ from small_upscaler import by_network, noise, tiny_network
 
 from esrgan.data import Picture
 from esrgan.inference import Upscaler
-from esrgan.upscaling.enlarge import enlarge, resize
-from esrgan.upscaling.transparency import enlarge_alpha, extend_colours, mean_of_channels
+from esrgan.upscaling.enlarge import (
+    enlarge,
+    enlarge_alpha,
+    extend_colours,
+    mean_of_channels,
+    resize,
+)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return tiny_network(0)
 
 
 def picture(colour, alpha=None, *, is_grey=False):

@@ -1,7 +1,10 @@
 import errno
 import os
 import re
+import stat
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +12,28 @@ import torch
 from PIL import Image as Pillow
 from small_upscaler import by_network, noise, tiny_network
 
+from esrgan.commands import upscale
 from esrgan.inference import Upscaler
-from esrgan.upscaling import session
 from esrgan.upscaling.enlarge import enlarge
 from esrgan.weights import interpolate, save_release
+
+SCRIPT = Path(__file__).parents[2] / "scripts/upscale.py"
+
+
+@pytest.fixture
+def run(call):
+    return lambda *arguments: call("upscale.py", upscale.main, *arguments)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return tiny_network(0)
+
+
+@pytest.fixture
+def weights(network, tmp_path):
+    save_release(tmp_path / "tiny.pth", network, metadata={})
+    return tmp_path / "tiny.pth"
 
 
 @pytest.fixture
@@ -64,7 +85,7 @@ def test_other_formats_and_names(run, network, weights, photos, output, file_for
 def test_what_a_format_cannot_hold_is_refused_before_the_network_works(
     run, weights, photos, output, monkeypatch
 ):
-    monkeypatch.setattr(session, "enlarge", lambda *_, **__: pytest.fail("it has begun to work"))
+    monkeypatch.setattr(upscale, "enlarge", lambda *_, **__: pytest.fail("it has begun to work"))
     Pillow.fromarray(noise(6, 8, 4)).save(photos / "a.png")
     Pillow.fromarray(noise(6, 4097, 3)).save(photos / "b.png")
     Pillow.fromarray(noise(6, 8).astype(np.uint16)).save(photos / "c.png")
@@ -76,7 +97,7 @@ def test_what_a_format_cannot_hold_is_refused_before_the_network_works(
     wide, deep = errors.splitlines()
     assert wide.endswith("b.png: WebP cannot hold 16388 x 24 pixels: use PNG")
     assert deep.endswith("c.png: has 16 bits, and WebP cannot hold more than 8: use PNG")
-    monkeypatch.setattr(session, "MAX_PIXELS", 24 * 32 - 1)
+    monkeypatch.setattr(upscale, "MAX_PIXELS", 24 * 32 - 1)
     code, _, errors = run(weights, photos / "a.png", "--output", output, "--outscale", 1)
     assert (code, errors.count("\n")) == (2, 1)
     assert "more than 767 pixels" in errors
@@ -114,8 +135,8 @@ def test_two_networks_are_interpolated(run, network, weights, photos, output, tm
 
 def test_a_run_stands_for_its_newest_weights(run, network, photos, output, tmp_path):
     (tmp_path / "run/checkpoints").mkdir(parents=True)
-    for number, seed in (("01", 5), ("02", 0)):
-        checkpoint = tmp_path / f"run/checkpoints/iteration_{number}.ckpt"
+    for number, seed in ((1, 5), (2, 0)):
+        checkpoint = tmp_path / f"run/checkpoints/iteration_{number:08}-{0:016}.ckpt"
         torch.save({"ema": tiny_network(seed).state_dict()}, checkpoint)
     arguments = (tmp_path / "run", photos / "a.png", "--output", output, "--precision", "fp32")
     assert run(*arguments)[0] == 0
@@ -133,7 +154,7 @@ def test_options_reach_the_upscaler(run, weights, photos, output, monkeypatch):
             made.append(options)
             super().__init__(*arguments, **options)
 
-    monkeypatch.setattr("esrgan.upscaling.networks.Upscaler", Recorder)
+    monkeypatch.setattr("esrgan.inference.Upscaler", Recorder)
     options = ("--tile", 5, "--self-ensemble", "--precision", "bf16")
     assert run(weights, photos, "--output", output, *options)[0] == 0
     assert made == [{"tile": 5, "self_ensemble": True, "dtype": torch.bfloat16}]
@@ -166,7 +187,7 @@ def test_what_is_finished_stays_after_control_c(run, weights, photos, output, mo
             raise KeyboardInterrupt
         return enlarge(picture, *arguments, **options)
 
-    monkeypatch.setattr(session, "enlarge", interrupted)
+    monkeypatch.setattr(upscale, "enlarge", interrupted)
     code, printed, errors = run(weights, photos, "--output", output)
     assert (code, len(printed.splitlines())) == (130, 1)
     assert errors == (
@@ -184,8 +205,8 @@ def test_a_full_disk_ends_the_work_and_leaves_what_is_finished(
 ):
     remaining = [None, OSError(number, os.strerror(number)), AssertionError("goes on")]
 
-    def fail(_):
-        if error := remaining.pop(0):
+    def fail(descriptor):
+        if stat.S_ISREG(os.fstat(descriptor).st_mode) and (error := remaining.pop(0)):
             raise error
 
     monkeypatch.setattr("os.fsync", fail)
@@ -215,7 +236,7 @@ def test_too_little_memory_for_one_picture_stops_no_other(
             raise error
         return enlarge(*arguments, **options)
 
-    monkeypatch.setattr(session, "enlarge", short_of_memory)
+    monkeypatch.setattr(upscale, "enlarge", short_of_memory)
     code, printed, errors = run(weights, photos, "--output", output)
     assert code == 2
     assert "1 of 3 written" in printed
@@ -271,3 +292,29 @@ def test_the_bar_shows_megapixels_on_a_terminal_only(run, weights, photos, outpu
     assert "2.30k/2.30k" in last  # three times 24 x 32
     assert "c.png" in last
     assert (photos / "bad.png").read_text() == "no image"
+
+
+def test_the_script_is_the_command_of_the_package(tmp_path):
+    command = [sys.executable, SCRIPT, "nowhere.pth", "nowhere.png", "--output", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: nowhere.png must be a file")
+
+
+def test_help_and_mistakes_do_not_wait_for_torch():
+    program = """
+import sys
+from esrgan.commands.upscale import main
+try:
+    main(["--help"])
+except SystemExit as exit_:
+    main(["nowhere.pth", "nowhere.png", "--output", "x"])
+    main(["nowhere.pth", sys.executable, "--output", "x"])
+    sys.exit(exit_.code or ("torch" in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "Enlarge pictures by a trained network" in done.stdout
+    images, weights = done.stderr.splitlines()
+    assert images.startswith("error: nowhere.png must be a file")
+    assert weights.startswith("error: nowhere.pth must be a file of weights")

@@ -1,4 +1,4 @@
-"""A whole image through a network, as benchmarks score it."""
+"""A network applied to a whole image, as benchmarks score it; images as tensors, and back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from esrgan.inference.pixels import to_pixels, to_tensor
+from esrgan.types import Image, Pixels
 from esrgan.weights import multiple_of
 
-Image = NDArray[np.uint8]
-"""An RGB image, uint8, (H, W, 3)."""
+_INTEGERS: dict[np.dtype[Any], torch.dtype] = {
+    np.dtype(np.uint8): torch.uint8,
+    np.dtype(np.uint16): torch.int32,  # torch has uint16, but few functions for it
+}
+"""The types that images have, and those that hold them in tensors."""
 
 
 def upscale(network: nn.Module, lq: Image) -> Image:
@@ -65,3 +67,31 @@ def computing_exactly(device: torch.device) -> Iterator[None]:
             yield
     finally:
         cudnn.conv.fp32_precision, cudnn.benchmark = precision, benchmark
+
+
+def to_tensor(pixels: Pixels, *, multiple: int, like: Tensor) -> Tensor:
+    """Floats in [0, 1], (1, 3, H, W), channels last, on the device and in the type of `like`.
+
+    The image is mirrored at the right and bottom until its sides are multiples of `multiple`.
+    """
+    height, width = pixels.shape[:2]
+    # np.pad, not torch's reflection: it also mirrors images smaller than the padding.
+    padded = np.pad(pixels, ((0, -height % multiple), (0, -width % multiple), (0, 0)), "reflect")
+    if padded.dtype == np.uint16:
+        padded = padded.astype(np.int32)
+    # The numbers are (H, W, C) already: permuted, they are a channels_last tensor without a copy.
+    tensor = torch.from_numpy(padded).to(like.device).permute(2, 0, 1).unsqueeze(0)
+    return (tensor.to(at_least_float32(like.dtype)) / np.iinfo(pixels.dtype).max).to(like.dtype)
+
+
+def to_pixels(sr: Tensor, dtype: np.dtype[Any]) -> Pixels:
+    """Clamp to [0, 1], times 255 or 65535, round: (3, H, W) to (H, W, 3). Writes over `sr`."""
+    sr = sr.to(at_least_float32(sr.dtype)).clamp_(0, 1).mul_(np.iinfo(dtype).max).round_()
+    numbers = sr.to(_INTEGERS[dtype]).permute(1, 2, 0).contiguous().cpu()
+    pixels: Pixels = np.asarray(numbers).astype(dtype, copy=False)
+    return pixels
+
+
+def at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    """Half precisions lack the digits of integers, even of some with 8 bits."""
+    return torch.promote_types(dtype, torch.float32)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 from PIL import ImageCms
-from small_upscaler import by_network, noise
+from small_upscaler import by_network, noise, tiny_network
 
-from esrgan.upscaling.transparency import extend_colours
+from esrgan.commands.upscale import main
+from esrgan.upscaling.enlarge import extend_colours
+from esrgan.weights import save_release
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SIZE = (10, 14)
@@ -157,15 +159,16 @@ def folder(tmp_path):
     return tmp_path / "photos"
 
 
-def test_twenty_five_results_are_right_and_five_errors_are_named(
-    run, network, weights, folder, tmp_path
-):
+def test_twenty_five_results_are_right_and_five_errors_are_named(call, folder, tmp_path):
+    network, weights = tiny_network(0), tmp_path / "tiny.pth"
+    save_release(weights, network, metadata={})
     contents = make_lossless(folder) | make_jpegs(folder)
     reasons = make_broken(folder)
     assert (len(contents), len(reasons)) == (25, 5)
     before = digests(folder)
     output = tmp_path / "results"
-    code, printed, errors = run(weights, folder, "--output", output, "--precision", "fp32")
+    options = ("--output", output, "--precision", "fp32")
+    code, printed, errors = call("upscale.py", main, weights, folder, *options)
     assert code == 2
     assert "25 of 30 written" in printed
     for name, reason in reasons.items():

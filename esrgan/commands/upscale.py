@@ -1,0 +1,234 @@
+"""Enlarge pictures by a trained network.
+
+WEIGHTS is a file (.pth, .safetensors, a checkpoint) or the folder of a run, which stands for its
+newest release or checkpoint. IMAGES are files, folders with all their subfolders, or patterns.
+PNG, JPEG, WebP, BMP and TIFF are read; 16 bits, grey, transparency and colour profiles are kept.
+
+example: upscale.py experiments/esrgan photos --output results
+"""
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Never
+
+from tqdm import tqdm
+
+from esrgan.data import ImageError, Picture, image_size, read_picture, refuse_losses, write_picture
+from esrgan.errors import FAILED, report_errors
+from esrgan.runs import find_weights
+from esrgan.upscaling.enlarge import enlarge, resize
+from esrgan.upscaling.jobs import Existing, Job, find_images, plan_jobs, run_jobs
+
+if TYPE_CHECKING:
+    from esrgan.inference import Upscaler
+    from esrgan.weights import Generator
+
+MAX_PIXELS = 2**30
+"""Of a result: OpenCV, and much that is built on it, opens no larger ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """What the command is asked for."""
+
+    weights: str
+    images: Sequence[str]
+    output: Path
+    format: str
+    quality: int | None
+    suffix: str
+    existing: Existing
+    other: str | None
+    alpha: float | None
+    outscale: float | None
+    self_ensemble: bool
+    tile: int | None
+    precision: str
+    device: str | None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code: 0; 2 where something could not be done; 130 after Ctrl-C."""
+    return report_errors(lambda: _run(_parse_arguments(argv)))
+
+
+def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
+    """Refuses values out of range and options that have no effect, by a ValueError."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("weights", metavar="WEIGHTS")
+    add("images", nargs="+", metavar="IMAGES")
+    add("--output", type=Path, required=True, metavar="FOLDER", help="of the results")
+    text = "of the results; default: png"
+    add("--format", choices=("png", "jpg", "webp"), default="png", help=text)
+    text = "1 to 100, of jpg (default: 95) and of webp (default: lossless)"
+    add("--quality", type=int, metavar="N", help=text)
+    add("--suffix", default="", metavar="TEXT", help="after the names: with _x4, a.jpg is a_x4.png")
+    choice = parser.add_mutually_exclusive_group()
+    choose = partial(choice.add_argument, dest="existing", action="store_const")
+    text = "leave results that are there, as to continue after an interruption"
+    choose("--skip-existing", const=Existing.SKIP, help=text)
+    choose("--overwrite", const=Existing.OVERWRITE, help="write over earlier results")
+    parser.set_defaults(existing=Existing.REFUSE)
+    add("--with", dest="other", metavar="WEIGHTS", help="interpolate with these, see --alpha")
+    add("--alpha", type=float, help="part of --with in the network, from 0 to 1")
+    add("--outscale", type=float, metavar="FACTOR", help="of the results: resized by Lanczos")
+    add("--self-ensemble", action="store_true", help="mean over 8 flips and turns: 8 times slower")
+    add("--tile", type=int, metavar="N", help="side in pixels; default: as memory allows")
+    precisions = ("auto", "fp32", "bf16", "fp16")
+    add("--precision", choices=precisions, default="auto", help="default: the device's fastest")
+    add("--device", help="cpu, cuda, cuda:1, ...; default: cuda where there is one, else cpu")
+    arguments = Arguments(**vars(parser.parse_args(argv)))
+    _check(arguments)
+    return arguments
+
+
+def _check(arguments: Arguments) -> None:
+    alpha, factor, quality = arguments.alpha, arguments.outscale, arguments.quality
+    if (alpha is None) != (arguments.other is None):
+        raise ValueError("--alpha and --with belong together: give both, or neither")
+    if alpha is not None and not 0 <= alpha <= 1:
+        raise ValueError(f"--alpha ({alpha:g}) must be from 0 (WEIGHTS) to 1 (--with)")
+    if factor is not None and not (factor > 0 and math.isfinite(factor)):
+        raise ValueError(f"--outscale ({factor:g}) must be a number above 0")
+    if quality is not None and arguments.format == "png":
+        raise ValueError("--quality has no effect on png: choose --format jpg or webp")
+    if quality is not None and not 1 <= quality <= 100:
+        raise ValueError(f"--quality ({quality}) must be from 1 to 100")
+    if arguments.tile is not None and arguments.tile < 1:
+        raise ValueError(f"--tile ({arguments.tile}) must be at least 1")
+    if "/" in arguments.suffix or "\\" in arguments.suffix:
+        raise ValueError(f"--suffix ({arguments.suffix}) must be without slashes")
+
+
+def _run(arguments: Arguments) -> int:
+    images = find_images(arguments.images, output=arguments.output)
+    ending = f"{arguments.suffix}.{arguments.format}"
+    jobs = plan_jobs(images, arguments.output, ending=ending, existing=arguments.existing)
+    if len(jobs) < len(images):
+        sys.stdout.write(f"{len(images) - len(jobs)} of {len(images)} exist and are left\n")
+    return FAILED if jobs and _upscale_all(jobs, arguments) else 0
+
+
+def _upscale_all(jobs: Sequence[Job], arguments: Arguments) -> int:
+    """Returns how many failed. Their names and reasons are written when all have been tried."""
+    upscalers, about = _open_network(arguments)
+    sys.stdout.write(f"{about}\n")
+    factor = upscalers[1].scale if arguments.outscale is None else arguments.outscale
+    failures, num_pixels, start = [], 0, time.monotonic()
+    with tqdm(unit="px", unit_scale=True, disable=None) as bar:
+        if not bar.disable:
+            bar.total = sum(round(num * factor**2) for num in map(_count_pixels, jobs))
+        work = _PictureWork(upscalers=upscalers, factor=factor, quality=arguments.quality, bar=bar)
+        try:
+            for done in run_jobs(jobs, work):
+                num_pixels += done.num_pixels
+                if done.reason:
+                    failures.append(f"{done.job.source}: {done.reason}\n")
+        except KeyboardInterrupt:
+            failures.append("stopped: what is written is complete, --skip-existing goes on\n")
+            raise
+        finally:
+            bar.close()
+            sys.stderr.writelines(failures)
+    megapixels, seconds = num_pixels / 1e6, time.monotonic() - start
+    sys.stdout.write(
+        f"{len(jobs) - len(failures)} of {len(jobs)} written: {megapixels:.1f} megapixels in "
+        f"{seconds:.1f} s ({megapixels / seconds:.2f} per second)\n"
+    )
+    return len(failures)
+
+
+def _count_pixels(job: Job) -> int:
+    try:
+        height, width = image_size(job.source)
+    except ImageError:  # is reported when its turn comes
+        return 0
+    return height * width
+
+
+def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
+    """The network for numbers of one and of two bytes, and a line that says what it is."""
+    path = find_weights(arguments.weights)
+    other = None if arguments.other is None else find_weights(arguments.other)
+    # Not before: torch takes seconds, which --help and a misspelt name need not wait for
+    import torch
+
+    from esrgan.hardware import choose_device, fastest_dtype
+    from esrgan.inference import Upscaler
+
+    device = choose_device(arguments.device)
+    network, name = _load(path, other, arguments.alpha)
+    network.to(device)
+    make = partial(Upscaler, network, tile=arguments.tile, self_ensemble=arguments.self_ensemble)
+    about = f"{name}: x{network.scale}, on {device}"
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    if arguments.precision != "auto":
+        upscaler = make(dtype=dtypes[arguments.precision])
+        return {1: upscaler, 2: upscaler}, f"{about}, {arguments.precision}"
+    fastest = fastest_dtype(device)
+    precision = next(name for name, dtype in dtypes.items() if dtype == fastest)
+    # Half precision has 8 or 11 bits: it would leave steps in the gradients of 16-bit pictures
+    upscalers = {1: make(dtype=fastest), 2: make(dtype=torch.float32)}
+    return upscalers, f"{about}, {precision} (16-bit pictures: fp32)"
+
+
+def _load(path: Path, other: Path | None, alpha: float | None) -> tuple["Generator", str]:
+    from esrgan.weights import interpolate, lineage_warning, load_generator
+
+    network = load_generator(path)
+    if other is None or alpha is None:
+        return network, str(path)
+    second = load_generator(other)
+    warning = lineage_warning(network, second, names="these networks")
+    if warning:
+        sys.stderr.write(f"warning: {warning}\n")
+    name = f"{1 - alpha:.2g} {path} + {alpha:.2g} {other}"
+    return interpolate(network, second, alpha), name
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PictureWork:
+    """What is done with each file. `factor` is the size of the result, that of the file being 1."""
+
+    upscalers: Mapping[int, "Upscaler"]
+    factor: float
+    quality: int | None
+    bar: "tqdm[Never]"
+
+    def read(self, job: Job) -> Picture:
+        """Refuses, before it takes the network's time, what cannot be written in the end."""
+        picture = read_picture(job.source)
+        height, width = picture.colour.shape[:2]
+        largest = max(self.upscalers[picture.colour.itemsize].scale, self.factor)
+        if round(height * largest) * round(width * largest) > MAX_PIXELS:
+            raise ValueError(f"its result would have more than {MAX_PIXELS:,} pixels: cut it up")
+        height, width = self._final(height), self._final(width)
+        refuse_losses(picture, job.target.suffix, height=height, width=width)
+        return picture
+
+    def enlarge(self, job: Job, picture: Picture) -> Picture:
+        self.bar.set_postfix_str(job.source.name)
+        return enlarge(picture, self.upscalers[picture.colour.itemsize], progress=self._show)
+
+    def write(self, job: Job, picture: Picture) -> int:
+        scale = self.upscalers[picture.colour.itemsize].scale
+        height, width = (self._final(side // scale) for side in picture.colour.shape[:2])
+        result = resize(picture, height=height, width=width)
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(job.target, result, quality=self.quality, overwrite=True)
+        return height * width
+
+    def _final(self, side: int) -> int:
+        return max(round(side * self.factor), 1)
+
+    def _show(self, num_pixels: int) -> None:
+        self.bar.update(round(num_pixels * self.factor**2))
