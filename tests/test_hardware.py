@@ -1,9 +1,14 @@
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 
-from esrgan.hardware import choose_precision, fastest_dtype
+from esrgan import hardware
+from esrgan.hardware import choose_precision, fastest_dtype, free_memory
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda", 1)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +45,6 @@ def test_a_wish_is_granted() -> None:
 def test_other_words_are_refused() -> None:
     with pytest.raises(ValueError, match=r"precision \(16-mixed\) must be one of auto, bf16-mixed"):
         choose_precision(precision="16-mixed", accelerator="gpu")
-
 
 
 @pytest.mark.parametrize(
