@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from download_server import QUICK, entry, no_bar, tree
 
-from esrgan.downloads import Source, install
-from esrgan.downloads.unpack import Limits, unpack
+from esrgan.downloads.archives import Limits, unpack
+from esrgan.downloads.install import install
+from esrgan.downloads.table import Source
 
 IMAGES = {"Set/HR/a.png": b"an image", "Set/HR/deep/b.png": b"another"}
 

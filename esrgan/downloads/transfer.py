@@ -1,0 +1,337 @@
+"""One file over HTTP, continued after whatever interrupts it, by this command or the next.
+
+`NAME.part` is what there is of it, and `NAME.part.json` beside it tells how to go on.
+"""
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from socket import EAI_AGAIN, gaierror
+from ssl import SSLCertVerificationError
+from urllib.parse import urljoin, urlsplit
+
+from requests import Response, Session
+from requests.exceptions import ReadTimeout, TooManyRedirects
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from esrgan.downloads.table import Source, megabytes, mismatch
+from esrgan.files import flush, try_lock, write_whole
+
+log = logging.getLogger(__name__)
+
+Bar = Callable[[int, int | None], None]
+"""Is told how much there is and, if known, how much there will be."""
+
+Bars = Callable[[str, str], AbstractContextManager[Bar]]
+"""Makes a progress bar of a label and a unit, "B" or "images"."""
+
+_CHUNK = 2**18  # bytes
+_LONGEST_PAUSE = 60.0  # seconds
+_MAX_REDIRECTS = 5
+_PARTIAL, _BEHIND_THE_END = 206, 416
+_PASSING = (408, 425, 429, 500, 502, 503, 504)
+_PAGE = (
+    "answers with a web page instead of the file: a login, a confirmation or a notice. "
+    "Open it in a browser"
+)
+
+
+class UnavailableError(ValueError):
+    """A file is not to be had from some place, and asking again will not help."""
+
+
+class _TransferError(Exception):
+    """A transfer failed in a way that another attempt may not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long to go on.
+
+    Attributes:
+        stall: seconds without a byte, also for a connection.
+        tries: that many in a row without worth, and the address is given up.
+        worth: bytes that make an interrupted try count as none.
+        pause: seconds before the second try; doubled before each further one.
+    """
+
+    stall: float = 30.0
+    tries: int = 6
+    worth: int = 2**20
+    pause: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Version:
+    """What a server has.
+
+    Attributes:
+        validator: the server's name for this version, an ETag or a date.
+        size: in bytes, of the whole.
+    """
+
+    address: str
+    validator: str | None
+    size: int | None
+
+
+def download(source: Source, file: Path, *, patience: Patience, bars: Bars) -> None:
+    """Fetch a file from the first address that has it; what is begun is continued.
+
+    Raises:
+        UnavailableError: no address has it; the message has a line for each.
+        ValueError: another command is fetching it, or the disk is too small.
+        OSError: it cannot be written.
+    """
+    part = _part_of(file)
+    twice = 2 if source.is_archive else 1  # images are hardly larger unpacked
+    needed = (source.size or source.rough_size or 0) * twice
+    require_space(file.parent, needed - _size_of(part))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = part.with_name(f"{part.name}.lock")
+    held = try_lock(lock)
+    if held is None:
+        raise ValueError(f"another command is fetching {part}: wait for it")
+    with held:
+        try:
+            _fetch_from_any(source, part, patience, bars)
+            flush(part)
+            part.rename(file)
+            flush(file.parent)
+        finally:
+            if not _size_of(part):  # nothing to continue
+                _discard(part)
+            with suppress(PermissionError):  # of Windows, where releasing it removes it
+                lock.unlink()
+
+
+def is_begun(file: Path) -> bool:
+    """Whether there is a part of it that can be continued."""
+    return _begun(_part_of(file)) is not None
+
+
+def require_space(folder: Path, needed: int) -> None:
+    """Refuse to begin what the disk cannot hold; the folder need not exist yet.
+
+    Raises:
+        ValueError: fewer bytes are free than needed.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise ValueError(
+            f"{folder} has {megabytes(free)} free, and {megabytes(needed)} are needed: make room, "
+            "or choose a folder on another disk with --output"
+        )
+
+
+def _fetch_from_any(source: Source, part: Path, patience: Patience, bars: Bars) -> None:
+    version = _begun(part)
+    begun = version.address if version else None
+    reasons = []
+    for address in sorted(source.addresses, key=lambda address: address != begun):
+        try:
+            with bars(source.file, "B") as bar:
+                return _fetch_verified(address, source, part, patience, bar)
+        except UnavailableError as error:
+            reasons.append(f"{address} {error}")
+    raise UnavailableError("\n  ".join(reasons) or f"{source.file} is to be had at {source.page}")
+
+
+# Below, what is raised as unavailable goes on from the address
+
+
+def _fetch_verified(address: str, source: Source, part: Path, patience: Patience, bar: Bar) -> None:
+    while True:
+        pieced_together = _size_of(part) > 0
+        _fetch(address, source.size, part, patience, bar)
+        wrong = mismatch(part, source)
+        if wrong is None:
+            return
+        _discard(part)
+        if not pieced_together:  # else it may be of two versions: once more, as a whole
+            raise UnavailableError(f"has a file that {wrong}")
+
+
+def _fetch(address: str, size: int | None, part: Path, patience: Patience, bar: Bar) -> None:
+    version = _begun(part)
+    if version is None or version.address != address:
+        _discard(part)
+    failures, most = 0, _size_of(part)
+    while True:
+        try:
+            return _try(address, size, part, patience.stall, bar)
+        except _TransferError as error:
+            have = _size_of(part)
+            failures = 0 if have >= most + patience.worth else failures + 1
+            most = max(most, have)
+            if failures >= patience.tries:
+                raise UnavailableError(f"fails: {error} ({failures} tries)") from error
+            pause = min(_LONGEST_PAUSE, patience.pause * 2 ** max(0, failures - 1))
+            log.warning("%s: %s; again in %.0f s", part.stem, error, pause)
+        time.sleep(pause)
+
+
+def _try(address: str, known: int | None, part: Path, stall: float, bar: Bar) -> None:
+    begun = _begun(part)
+    have = _size_of(part) if begun else 0
+    wanted = {"User-Agent": "esrgan", "Accept-Encoding": "identity"}
+    if begun and begun.validator and have:
+        if have == begun.size:
+            return
+        wanted |= {"Range": f"bytes={have}-", "If-Range": begun.validator}
+    with Session() as session, _ask(session, address, wanted, stall) as response:
+        status, place = response.status_code, response.headers.get("Content-Range", "").strip()
+        if status == _BEHIND_THE_END and have and place == f"bytes */{have}":
+            return  # the part is complete
+        version = _version_of(response, address)
+        if status in (_PARTIAL, _BEHIND_THE_END) and not (
+            begun and have and place.startswith(f"bytes {have}-") and _is_same(version, begun)
+        ):
+            _discard(part)
+            raise _TransferError("the file has changed, or another part came than asked for")
+        start = have if status == _PARTIAL else 0
+        if start and begun and known is None:
+            known = begun.size
+        size = _judge_size(response, version.size, known)
+        require_space(part.parent, (size or 0) - start)
+        if not start:
+            _discard(part)
+            if version.validator:
+                write_whole(_beside(part), json.dumps(asdict(version)).encode(), overwrite=True)
+        _copy(response, part, start, size, bar)
+
+
+def _ask(session: Session, address: str, headers: dict[str, str], stall: float) -> Response:
+    """The answer, after redirects: all or part of a file, or that there is no such part."""
+    session.max_redirects = _MAX_REDIRECTS
+    hooks = {"response": _judge_redirect}
+    try:
+        response = session.get(address, headers=headers, stream=True, timeout=stall, hooks=hooks)
+    except UnavailableError:
+        raise
+    except (OSError, ValueError, HTTPError) as error:
+        raise _judge_failure(error) from error
+    answer = f"answers {response.status_code} {response.reason}"
+    if response.status_code in _PASSING:
+        raise _TransferError(f"the server {answer}")
+    if not (200 <= response.status_code < 300 or response.status_code == _BEHIND_THE_END):
+        raise UnavailableError(answer)
+    return response
+
+
+def _judge_redirect(response: Response, **_: object) -> None:
+    if not response.is_redirect:
+        return
+    target = urljoin(response.url, response.headers["Location"])
+    reason = f"answers {response.status_code} and redirects to {target}, which is not"
+    scheme = urlsplit(target).scheme
+    if scheme not in ("https", "http"):
+        raise UnavailableError(f"{reason} on the web")
+    if scheme == "http" and response.url.startswith("https:"):
+        raise UnavailableError(f"{reason} protected as https is")
+    response.close()  # else its body is read, however long it is
+
+
+def _judge_failure(error: Exception) -> Exception:
+    root: BaseException = error
+    while root.__context__ is not None:
+        root = root.__context__
+    if isinstance(error, TooManyRedirects) and error.response is not None:
+        return UnavailableError(f"answers {error.response.status_code} again and again")
+    if isinstance(root, SSLCertVerificationError):
+        return UnavailableError(f"has no valid certificate: {root}")
+    if isinstance(root, gaierror) and root.errno != EAI_AGAIN:
+        return UnavailableError("is on no known server, or there is no network")
+    if isinstance(error, ValueError):
+        return UnavailableError(f"is no address, or leads to none: {error}")
+    what = "answer" if isinstance(error, ReadTimeout) else "connection"
+    return _TransferError(f"no {what}: {str(root) or type(root).__name__}")
+
+
+def _version_of(response: Response, address: str) -> _Version:
+    headers = response.headers
+    is_page = headers.get("Content-Type", "").lower().startswith("text/html")
+    if is_page and response.status_code != _BEHIND_THE_END:
+        raise UnavailableError(_PAGE)
+    tag = headers.get("ETag", "W/")
+    # What `If-Range` takes is a strong tag, else a date
+    validator = headers.get("Last-Modified") if tag.startswith("W/") else tag
+    size = headers.get("Content-Length", "")
+    if response.status_code == _PARTIAL:
+        size = headers.get("Content-Range", "").rpartition("/")[2].strip()
+    is_number = size.isascii() and size.isdigit()
+    return _Version(address=address, validator=validator, size=int(size) if is_number else None)
+
+
+def _is_same(version: _Version, begun: _Version) -> bool:
+    """As far as the server tells."""
+    return version.validator in (None, begun.validator) and (
+        version.size is None or begun.size in (None, version.size)
+    )
+
+
+def _judge_size(response: Response, told: int | None, known: int | None) -> int | None:
+    chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+    if told is None and known is None and not chunked:
+        raise UnavailableError("does not say how long the file is: its end could be missing")
+    if told is not None and known is not None and told != known:
+        raise UnavailableError(f"has a file of {told} bytes, not {known}: it is another one")
+    return known if told is None else told
+
+
+def _copy(response: Response, part: Path, done: int, size: int | None, bar: Bar) -> None:
+    place = " bytes" if size is None else f" of {size} bytes"
+    with part.open("ab") as file:
+        while True:
+            try:
+                chunk = response.raw.read1(_CHUNK, decode_content=False)
+            except ReadTimeoutError as error:
+                raise _TransferError(f"nothing more came after {done}{place}") from error
+            except HTTPError as error:
+                raise _TransferError(f"the connection ended at {done}{place}") from error
+            if not chunk:
+                break
+            if not done and chunk.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
+                raise UnavailableError(_PAGE)
+            done += len(chunk)
+            if size is not None and done > size:
+                file.truncate(0)
+                raise UnavailableError(f"sends more than the {size} bytes of the file")
+            file.write(chunk)
+            file.flush()
+            bar(done, size)
+    if size is not None and done < size:
+        raise _TransferError(f"the connection ended at {done}{place}")
+
+
+def _part_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.part")
+
+
+def _beside(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
+
+
+def _size_of(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _begun(part: Path) -> _Version | None:
+    """What the bytes of a part are the beginning of. None: it cannot be continued."""
+    try:
+        return _Version(**json.loads(_beside(part).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _discard(part: Path) -> None:
+    """First goes what would let it be continued."""
+    _beside(part).unlink(missing_ok=True)
+    part.unlink(missing_ok=True)
