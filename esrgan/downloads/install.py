@@ -1,5 +1,6 @@
 """An entry of the table, from wherever it can be had to its place in the folder of all data."""
 
+import hashlib
 import logging
 import shutil
 from collections.abc import Iterator
@@ -7,16 +8,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from esrgan.downloads.archives import unpack
-from esrgan.downloads.table import Entry, Source, mismatch
+from esrgan.downloads.table import Entry, Source
 from esrgan.downloads.transfer import (
+    Bar,
     Bars,
     Patience,
     UnavailableError,
-    download,
-    is_begun,
+    begun_at,
+    discard,
+    fetch,
     require_space,
+    size_of,
 )
-from esrgan.files import flush
+from esrgan.files import flush, try_lock
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +74,7 @@ def _fetch_and_place(
     places = [output / s.file if s.is_archive else target for s in entry.sources]
     ways = [*zip(entry.sources, places, strict=True)]
     # What was begun is continued, though another source may come first
-    ways.sort(key=lambda way: not (way[1].is_file() or is_begun(way[1])))
+    ways.sort(key=lambda way: not (way[1].is_file() or begun_at(_part_of(way[1]))))
     reasons: list[str] = []
     for source, file in ways:
         if reasons:
@@ -80,7 +84,7 @@ def _fetch_and_place(
             if was_there:
                 _require_match(file, source)
             else:
-                download(source, file, patience=patience, bars=bars)
+                _download(source, file, patience, bars)
             if source.is_archive:
                 _place(source, file, target, bars)
                 if not (was_there or keep_archive):
@@ -91,9 +95,74 @@ def _fetch_and_place(
     raise ValueError(_way_on(entry, reasons))
 
 
+def _part_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.part")
+
+
+def _download(source: Source, file: Path, patience: Patience, bars: Bars) -> None:
+    part = _part_of(file)
+    twice = 2 if source.is_archive else 1  # images are hardly larger unpacked
+    needed = (source.size or source.rough_size or 0) * twice
+    require_space(file.parent, needed - size_of(part))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = part.with_name(f"{part.name}.lock")
+    held = try_lock(lock)
+    if held is None:
+        raise ValueError(f"another command is fetching {part}: wait for it")
+    with held:
+        try:
+            _fetch_from_any(source, part, patience, bars)
+            flush(part)
+            part.rename(file)
+            flush(file.parent)
+        finally:
+            if not size_of(part):  # nothing to continue
+                discard(part)
+            with suppress(PermissionError):  # of Windows, where releasing it removes it
+                lock.unlink()
+
+
+def _fetch_from_any(source: Source, part: Path, patience: Patience, bars: Bars) -> None:
+    begun = begun_at(part)
+    reasons = []
+    for address in sorted(source.addresses, key=lambda address: address != begun):
+        try:
+            with bars(source.file, "B") as bar:
+                return _fetch_verified(address, source, part, patience, bar)
+        except UnavailableError as error:
+            reasons.append(f"{address} {error}")
+    raise UnavailableError("\n  ".join(reasons) or f"{source.file} is to be had at {source.page}")
+
+
+def _fetch_verified(address: str, source: Source, part: Path, patience: Patience, bar: Bar) -> None:
+    while True:
+        pieced_together = size_of(part) > 0
+        fetch(address, part, size=source.size, patience=patience, bar=bar)
+        wrong = _mismatch(part, source)
+        if wrong is None:
+            return
+        discard(part)
+        if not pieced_together:  # else it may be of two versions: once more, as a whole
+            raise UnavailableError(f"has a file that {wrong}")
+
+
 def _require_match(file: Path, source: Source) -> None:
-    if wrong := mismatch(file, source):
+    if wrong := _mismatch(file, source):
         raise ValueError(f"{file} {wrong}: remove it and fetch it again")
+
+
+def _mismatch(file: Path, source: Source) -> str | None:
+    """What is wrong with a file, if anything; it goes on from a name for it."""
+    size = file.stat().st_size
+    if source.size not in (None, size):
+        return f"has {size} bytes, not {source.size}"
+    for method, expected in (("sha256", source.sha256), ("md5", source.md5)):
+        if expected is not None:
+            with file.open("rb") as content:
+                found = hashlib.file_digest(content, method).hexdigest()
+            if not found.startswith(expected):
+                return f"has the {method} {found}, not {expected}"
+    return None
 
 
 def _place(source: Source, file: Path, target: Path, bars: Bars) -> None:

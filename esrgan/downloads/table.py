@@ -1,10 +1,9 @@
 """What can be fetched: the entries of `configs/downloads.yaml`, checked."""
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 _DEVICES = frozenset(  # names that Windows opens as devices, whatever the suffix
@@ -78,20 +77,6 @@ def safe_path(name: str) -> PurePosixPath:
     for part in path.parts:
         _check_part(part)
     return path
-
-
-def mismatch(file: Path, source: Source) -> str | None:
-    """What is wrong with a file, if anything; it goes on from a name for it."""
-    size = file.stat().st_size
-    if source.size not in (None, size):
-        return f"has {size} bytes, not {source.size}"
-    for method, expected in (("sha256", source.sha256), ("md5", source.md5)):
-        if expected is not None:
-            with file.open("rb") as content:
-                found = hashlib.file_digest(content, method).hexdigest()
-            if not found.startswith(expected):
-                return f"has the {method} {found}, not {expected}"
-    return None
 
 
 def megabytes(size: int) -> str:

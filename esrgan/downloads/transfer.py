@@ -5,10 +5,11 @@
 
 import json
 import logging
+import re
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from socket import EAI_AGAIN, gaierror
@@ -19,8 +20,8 @@ from requests import Response, Session
 from requests.exceptions import ReadTimeout, TooManyRedirects
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from esrgan.downloads.table import Source, megabytes, mismatch
-from esrgan.files import flush, try_lock, write_whole
+from esrgan.downloads.table import megabytes
+from esrgan.files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -80,95 +81,22 @@ class _Version:
     size: int | None
 
 
-def download(source: Source, file: Path, *, patience: Patience, bars: Bars) -> None:
-    """Fetch a file from the first address that has it; what is begun is continued.
+def fetch(address: str, part: Path, *, size: int | None, patience: Patience, bar: Bar) -> None:
+    """Complete a part, which may be missing or of another address. `size` is that of the whole.
 
     Raises:
-        UnavailableError: no address has it; the message has a line for each.
-        ValueError: another command is fetching it, or the disk is too small.
-        OSError: it cannot be written.
+        UnavailableError: the address does not have the file; the message goes on from it.
+        ValueError: the disk is too small.
+        OSError: the part cannot be written.
     """
-    part = _part_of(file)
-    twice = 2 if source.is_archive else 1  # images are hardly larger unpacked
-    needed = (source.size or source.rough_size or 0) * twice
-    require_space(file.parent, needed - _size_of(part))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lock = part.with_name(f"{part.name}.lock")
-    held = try_lock(lock)
-    if held is None:
-        raise ValueError(f"another command is fetching {part}: wait for it")
-    with held:
-        try:
-            _fetch_from_any(source, part, patience, bars)
-            flush(part)
-            part.rename(file)
-            flush(file.parent)
-        finally:
-            if not _size_of(part):  # nothing to continue
-                _discard(part)
-            with suppress(PermissionError):  # of Windows, where releasing it removes it
-                lock.unlink()
-
-
-def is_begun(file: Path) -> bool:
-    """Whether there is a part of it that can be continued."""
-    return _begun(_part_of(file)) is not None
-
-
-def require_space(folder: Path, needed: int) -> None:
-    """Refuse to begin what the disk cannot hold; the folder need not exist yet.
-
-    Raises:
-        ValueError: fewer bytes are free than needed.
-    """
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise ValueError(
-            f"{folder} has {megabytes(free)} free, and {megabytes(needed)} are needed: make room, "
-            "or choose a folder on another disk with --output"
-        )
-
-
-def _fetch_from_any(source: Source, part: Path, patience: Patience, bars: Bars) -> None:
-    version = _begun(part)
-    begun = version.address if version else None
-    reasons = []
-    for address in sorted(source.addresses, key=lambda address: address != begun):
-        try:
-            with bars(source.file, "B") as bar:
-                return _fetch_verified(address, source, part, patience, bar)
-        except UnavailableError as error:
-            reasons.append(f"{address} {error}")
-    raise UnavailableError("\n  ".join(reasons) or f"{source.file} is to be had at {source.page}")
-
-
-# Below, what is raised as unavailable goes on from the address
-
-
-def _fetch_verified(address: str, source: Source, part: Path, patience: Patience, bar: Bar) -> None:
-    while True:
-        pieced_together = _size_of(part) > 0
-        _fetch(address, source.size, part, patience, bar)
-        wrong = mismatch(part, source)
-        if wrong is None:
-            return
-        _discard(part)
-        if not pieced_together:  # else it may be of two versions: once more, as a whole
-            raise UnavailableError(f"has a file that {wrong}")
-
-
-def _fetch(address: str, size: int | None, part: Path, patience: Patience, bar: Bar) -> None:
-    version = _begun(part)
-    if version is None or version.address != address:
-        _discard(part)
-    failures, most = 0, _size_of(part)
+    if begun_at(part) != address:
+        discard(part)
+    failures, most = 0, size_of(part)
     while True:
         try:
-            return _try(address, size, part, patience.stall, bar)
+            return _try(address, part, size, patience.stall, bar)
         except _TransferError as error:
-            have = _size_of(part)
+            have = size_of(part)
             failures = 0 if have >= most + patience.worth else failures + 1
             most = max(most, have)
             if failures >= patience.tries:
@@ -178,9 +106,9 @@ def _fetch(address: str, size: int | None, part: Path, patience: Patience, bar: 
         time.sleep(pause)
 
 
-def _try(address: str, known: int | None, part: Path, stall: float, bar: Bar) -> None:
+def _try(address: str, part: Path, known: int | None, stall: float, bar: Bar) -> None:
     begun = _begun(part)
-    have = _size_of(part) if begun else 0
+    have = size_of(part) if begun else 0
     wanted = {"User-Agent": "esrgan", "Accept-Encoding": "identity"}
     if begun and begun.validator and have:
         if have == begun.size:
@@ -194,7 +122,7 @@ def _try(address: str, known: int | None, part: Path, stall: float, bar: Bar) ->
         if status in (_PARTIAL, _BEHIND_THE_END) and not (
             begun and have and place.startswith(f"bytes {have}-") and _is_same(version, begun)
         ):
-            _discard(part)
+            discard(part)
             raise _TransferError("the file has changed, or another part came than asked for")
         start = have if status == _PARTIAL else 0
         if start and begun and known is None:
@@ -202,7 +130,7 @@ def _try(address: str, known: int | None, part: Path, stall: float, bar: Bar) ->
         size = _judge_size(response, version.size, known)
         require_space(part.parent, (size or 0) - start)
         if not start:
-            _discard(part)
+            discard(part)
             if version.validator:
                 write_whole(_beside(part), json.dumps(asdict(version)).encode(), overwrite=True)
         _copy(response, part, start, size, bar)
@@ -266,7 +194,7 @@ def _version_of(response: Response, address: str) -> _Version:
     size = headers.get("Content-Length", "")
     if response.status_code == _PARTIAL:
         size = headers.get("Content-Range", "").rpartition("/")[2].strip()
-    is_number = size.isascii() and size.isdigit()
+    is_number = re.fullmatch("[0-9]{1,18}", size)
     return _Version(address=address, validator=validator, size=int(size) if is_number else None)
 
 
@@ -311,27 +239,44 @@ def _copy(response: Response, part: Path, done: int, size: int | None, bar: Bar)
         raise _TransferError(f"the connection ended at {done}{place}")
 
 
-def _part_of(file: Path) -> Path:
-    return file.with_name(f"{file.name}.part")
+def begun_at(part: Path) -> str | None:
+    """The address that a part is from, if it can be continued."""
+    version = _begun(part)
+    return version.address if version else None
+
+
+def discard(part: Path) -> None:
+    """Remove a part. First goes what would let it be continued."""
+    _beside(part).unlink(missing_ok=True)
+    part.unlink(missing_ok=True)
+
+
+def size_of(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def require_space(folder: Path, needed: int) -> None:
+    """Refuse to begin what the disk cannot hold; the folder need not exist yet.
+
+    Raises:
+        ValueError: fewer bytes are free than needed.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise ValueError(
+            f"{folder} has {megabytes(free)} free, and {megabytes(needed)} are needed: make room, "
+            "or choose a folder on another disk with --output"
+        )
 
 
 def _beside(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
 
 
-def _size_of(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
-
-
 def _begun(part: Path) -> _Version | None:
-    """What the bytes of a part are the beginning of. None: it cannot be continued."""
     try:
         return _Version(**json.loads(_beside(part).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-
-
-def _discard(part: Path) -> None:
-    """First goes what would let it be continued."""
-    _beside(part).unlink(missing_ok=True)
-    part.unlink(missing_ok=True)

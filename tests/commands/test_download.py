@@ -1,4 +1,6 @@
 import hashlib
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -70,6 +72,12 @@ def test_control_c_stops_the_rest(run, monkeypatch):
     code, _, errors = run("niqe", "vgg")
     assert code == 130
     assert errors == "the same command continues where it was\ninterrupted\n"
+
+
+def test_to_see_what_there_is_no_client_of_http_is_imported():
+    code = "import sys; from esrgan.commands.download import main; main(['--list'])"
+    code += "; assert not {'requests', 'torch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
 def shipped():

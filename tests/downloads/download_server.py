@@ -63,7 +63,12 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.mute:
             self.server.end.wait(5)
         elif answer.location:
-            self._head(answer.status or 302, {"Location": answer.location, "Content-Length": "0"})
+            length = answer.length or "0"
+            self._head(
+                answer.status or 302, {"Location": answer.location, "Content-Length": length}
+            )
+            if answer.stall is not None:
+                self.server.end.wait(5)
         else:
             self._send_file(answer)
 

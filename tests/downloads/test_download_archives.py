@@ -173,6 +173,25 @@ def test_a_zip_that_overstates_a_size_is_damaged(tmp_path):
     assert "is damaged: 'Set/HR/a.png' has 2048 bytes, not 2057" in refusal(file)
 
 
+def test_a_header_that_would_fill_the_memory_is_refused(tmp_path):
+    file = tmp_path / "set.tar.gz"
+    with tarfile.open(file, "w:gz") as archive:
+        info = tarfile.TarInfo("name")
+        info.type, info.size = tarfile.XHDTYPE, 2 * 2**20
+        archive.addfile(info, io.BytesIO(bytes(info.size)))
+    assert "has a header of more than 1048576 bytes" in refusal(file)
+
+
+def test_headers_that_announce_one_another_without_end_are_damage(tmp_path):
+    file = tmp_path / "set.tar.gz"
+    with tarfile.open(file, "w:gz") as archive:
+        for _ in range(2000):
+            info = tarfile.TarInfo("name")
+            info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1
+            archive.addfile(info, io.BytesIO(b"a"))
+    assert "is damaged" in refusal(file)
+
+
 def test_the_checksum_of_a_tar_gz_counts(tmp_path):
     file = tarred(tmp_path / "set.tar.gz", IMAGES, mode="w:gz")
     data = bytearray(file.read_bytes())

@@ -168,6 +168,19 @@ def test_redirects_are_followed_with_the_part_that_is_wanted(server, tmp_path):
     assert server.ranges() == [None, None, "bytes=1000-", "bytes=1000-"]
 
 
+def test_what_a_redirect_says_beside_the_address_is_not_waited_for(server, tmp_path):
+    server.answers = [replace(GOOD, location="/b", length="1000000", stall=0), GOOD]
+    fetch(server, tmp_path)
+    assert tree(tmp_path) == {"a.pth": DATA}
+    assert [path for path, _ in server.requests] == ["/set.zip", "/b"]
+
+
+def test_a_redirect_to_no_address_is_refused(server, tmp_path):
+    server.answers = [replace(GOOD, location="http://[a/b")]
+    assert "leads to none" in refusal(server, tmp_path)
+    assert len(server.requests) == 1
+
+
 @pytest.fixture
 def https(server, monkeypatch) -> str:
     """An address of the server; it counts as protected, and is not."""
