@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import socket
 import ssl
 import warnings
 from contextlib import nullcontext
@@ -104,6 +105,13 @@ def test_without_a_name_for_its_version_a_file_begins_again(server, tmp_path):
     server.answers = [*SURVIVED["the name is a weak one"]]
     fetch(server, tmp_path)
     assert server.ranges() == [None, None]
+
+
+def test_a_length_that_was_told_once_need_not_be_told_again(server, tmp_path):
+    server.answers = [replace(GOOD, cut=1000), replace(GOOD, content_range="bytes 1000-10239/*")]
+    fetch(server, tmp_path, known=False)
+    assert tree(tmp_path) == {"a.pth": DATA}
+    assert server.ranges() == [None, "bytes=1000-"]
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"1"'])
@@ -217,6 +225,19 @@ def test_an_invalid_certificate_is_not_asked_again(server, tmp_path, monkeypatch
     assert asked == [0.2]
 
 
+def test_a_name_of_no_server_is_not_asked_again(server, tmp_path, monkeypatch):
+    asked = []
+
+    def look_up(host, *_, **__):
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    message = refusal(server, tmp_path, addresses=("https://nowhere.invalid/a.pth",))
+    assert "https://nowhere.invalid/a.pth is on no known server, or there is no network" in message
+    assert asked == ["nowhere.invalid"]
+
+
 def test_a_server_that_is_not_there_is_named(server, tmp_path):
     server.server_close()
     assert "no connection" in refusal(server, tmp_path)
@@ -225,6 +246,13 @@ def test_a_server_that_is_not_there_is_named(server, tmp_path):
 def test_bytes_beyond_the_end_are_refused(server, tmp_path):
     server.answers = [Answer(data=DATA + b"!", length="")]
     assert "sends more than the 10240 bytes" in refusal(server, tmp_path)
+    assert tree(tmp_path) == {}
+
+
+def test_nothing_is_kept_of_what_goes_on_beyond_the_end(server, tmp_path):
+    much = DATA * 60  # more than is read at once
+    server.answers = [Answer(data=much + b"!", length="")]
+    assert "sends more than" in refusal(server, tmp_path, size=len(much), sha256=None)
     assert tree(tmp_path) == {}
 
 
@@ -318,10 +346,11 @@ def test_a_part_that_was_pieced_together_wrongly_is_fetched_as_a_whole(server, t
     assert server.ranges() == ["bytes=1000-", None]
 
 
-def test_a_part_longer_than_the_file_begins_again(server, tmp_path):
+@pytest.mark.parametrize("known", [True, False])
+def test_a_part_longer_than_the_file_begins_again(known, server, tmp_path):
     leave_part(tmp_path, DATA + DATA, address=server.address(), validator='"1"', size=None)
     server.answers = [GOOD]
-    fetch(server, tmp_path)
+    fetch(server, tmp_path, known=known)
     assert tree(tmp_path) == {"a.pth": DATA}
     assert server.ranges() == ["bytes=20480-", None]
 
