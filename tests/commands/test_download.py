@@ -1,10 +1,14 @@
 import hashlib
+import subprocess
+import sys
 from functools import partial
 
-import download_data
 import pytest
 import yaml
 
+from esrgan.commands import download
+from esrgan.commands.configs import configs_folder
+from esrgan.downloads.table import read_table
 from esrgan.evaluation import benchmark_folders
 
 NIQE = b"the parameters"
@@ -20,13 +24,13 @@ def run(tmp_path, monkeypatch, call):
         "niqe": about | {"target": "niqe/p.npz", "sources": [file]},
         "vgg": about | {"target": "w/v.pth", "sources": [{"file": "v.pth", "page": "b.org"}]},
     }
-    (tmp_path / "table.yaml").write_text(yaml.safe_dump(table))
-    monkeypatch.setattr(download_data, "TABLE", tmp_path / "table.yaml")
+    (tmp_path / "downloads.yaml").write_text(yaml.safe_dump(table))
+    monkeypatch.setattr(download, "configs_folder", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "hand").mkdir()
     (tmp_path / "hand/p.npz").write_bytes(NIQE)
 
-    return partial(call, "download_data.py", download_data.main)
+    return partial(call, "download_data.py", download.main)
 
 
 def test_what_was_fetched_by_hand_is_installed_and_its_use_is_told(run, tmp_path):
@@ -56,7 +60,7 @@ def test_what_fails_stops_no_other(run, tmp_path):
 
 def test_a_misspelt_name_ends_before_any_work(run, tmp_path):
     code, _, errors = run("niqe", "nique", "--from", "hand")
-    assert (code, errors) == (2, "error: nique is not in table.yaml: did you mean niqe?\n")
+    assert (code, errors) == (2, "error: nique is not in downloads.yaml: did you mean niqe?\n")
     assert not (tmp_path / "data").exists()
 
 
@@ -64,14 +68,20 @@ def test_control_c_stops_the_rest(run, monkeypatch):
     def press(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(download_data, "install", press)
+    monkeypatch.setattr("esrgan.downloads.install.install", press)
     code, _, errors = run("niqe", "vgg")
     assert code == 130
     assert errors == "the same command continues where it was\ninterrupted\n"
 
 
+def test_to_see_what_there_is_no_client_of_http_is_imported():
+    code = "import sys; from esrgan.commands.download import main; main(['--list'])"
+    code += "; assert not {'requests', 'torch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
 def shipped():
-    return download_data.read_table(yaml.safe_load(download_data.TABLE.read_text()))
+    return read_table(yaml.safe_load((configs_folder() / "downloads.yaml").read_text()))
 
 
 def test_the_shipped_table_has_what_the_commands_name():
