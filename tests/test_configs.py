@@ -214,3 +214,17 @@ def test_the_list_says_what_an_experiment_is_and_needs(experiment: str) -> None:
     index = lines.index(experiment)
     assert lines[index + 1].startswith("    ")
     assert lines[index + 2].startswith("    Needs: ")
+
+
+def test_the_names_of_settings_are_what_they_were() -> None:
+    """Runs that have begun and scripts of users name them: CHANGELOG.md has the renamed ones.
+
+    Whoever means to rename or remove one says so there, and changes `settings.txt`.
+    """
+    found = {
+        key
+        for experiment in ("rrdb_psnr", "esrgan", "quickstart")
+        for key in flattened(OmegaConf.to_container(composed(experiment), resolve=True))
+    }
+    frozen = Path(__file__).with_name("settings.txt").read_text().split()
+    assert sorted(found) == frozen
