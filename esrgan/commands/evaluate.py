@@ -37,29 +37,14 @@ from typing import TYPE_CHECKING
 from esrgan.data import FolderPairs, list_images, read_image, write_png
 from esrgan.degradations import CONVENTIONS
 from esrgan.errors import report_errors
-from esrgan.evaluation import benchmarks
+from esrgan.evaluation import METRICS, STANDARD, benchmarks, find_metric, metrics
 from esrgan.evaluation.benchmarks import Benchmark, BenchmarkResult, Comparison, Method, Score
 from esrgan.evaluation.definition import NIQE_MODEL, Metric
 from esrgan.evaluation.ma_scores import MA, NIQE, PI, MaScores, with_parts, with_regions
-from esrgan.evaluation.metrics import (
-    METRICS,
-    STANDARD,
-    describe_protocol,
-    find_metric,
-    open_metrics,
-)
 from esrgan.files import GIVE_OVERWRITE, check_target, refuse_existing
+from esrgan.reports import sheet
 from esrgan.reports.page import Page, open_page, size_warning
 from esrgan.reports.scores import SCORE_FILES, as_markdown, write_scores
-from esrgan.reports.sheet import (
-    CROP_SIZE,
-    NUM_IMAGES,
-    Crops,
-    SheetRow,
-    choose_crops,
-    comparison_row,
-    comparison_sheet,
-)
 from esrgan.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -108,8 +93,8 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     _add_outputs(parser)
     given = vars(parser.parse_args(argv))
     asked = given.pop("metrics")
-    metrics, captions = _find_metrics(asked or STANDARD), _find_metrics(asked or CAPTIONS)
-    arguments = Arguments(**given, metrics=metrics, captions=captions)
+    measured, captions = (_find_metrics(asked or names) for names in (STANDARD, CAPTIONS))
+    arguments = Arguments(**given, metrics=measured, captions=captions)
     _refuse_options(arguments)
     _refuse_targets(arguments)
     return arguments
@@ -157,11 +142,11 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         "--sheet-images",
         nargs="+",
         metavar="IMAGE",
-        help=f"cropped where the methods differ most; default: the first {NUM_IMAGES} of each "
-        "benchmark, unless --crop-at names others",
+        help=f"cropped where the methods differ most; default: the first {sheet.NUM_IMAGES} of "
+        "each benchmark, unless --crop-at names others",
     )
     add("--crop-at", nargs="+", metavar="IMAGE:TOP,LEFT[,SIZE]", help="crops for the sheet")
-    add("--crop-size", type=int, metavar="N", help=f"in pixels; default: {CROP_SIZE}")
+    add("--crop-size", type=int, metavar="N", help=f"in pixels; default: {sheet.CROP_SIZE}")
     add("--page", type=Path, metavar="FILE.html", help="images under a slider, for a browser")
     add("--page-images", type=int, metavar="N", help="the first of each benchmark; default: all")
     add("--overwrite", action="store_true", help="write over the files of an earlier evaluation")
@@ -216,16 +201,18 @@ def evaluate(arguments: Arguments) -> None:
         conventions=CONVENTIONS,
         open_pairs=FolderPairs,
     )
-    metrics = with_parts(arguments.metrics)
-    measured = [metric for metric in metrics if metric not in (MA, PI)]
-    niqe_model = arguments.niqe_model or NIQE_MODEL
-    measures = open_metrics(measured, crop=crop, device=device, niqe_model=niqe_model)
     ma_scores = MaScores(arguments.ma_scores) if arguments.ma_scores else None
+    needed = with_parts(arguments.metrics) if ma_scores else arguments.metrics
+    measures = metrics.open_metrics(
+        [metric for metric in needed if metric not in (MA, PI)],
+        crop=crop,
+        device=device,
+        niqe_model=arguments.niqe_model or NIQE_MODEL,
+    )
     work = []
     for benchmark in opened:
-        protocol = describe_protocol(
-            scale=scale, crop=crop, lq=benchmark.lq_origin, metrics=metrics
-        )
+        lq = benchmark.lq_origin
+        protocol = metrics.describe_protocol(scale=scale, crop=crop, lq=lq, metrics=needed)
         bicubic = f"MATLAB's, {benchmark.convention} convention"
         protocol |= {f"method {name}": str(file or bicubic) for name, file in sources.items()}
         methods = {n: open_method(s, networks.get(n), benchmark) for n, s in sources.items()}
@@ -237,8 +224,8 @@ def evaluate(arguments: Arguments) -> None:
     with _open_outputs(arguments, opened, list(sources)) as outputs:
         results = []
         for benchmark, protocol, compared in work:
-            scores = outputs.take(benchmark, compared)
-            results.append(with_regions(BenchmarkResult(benchmark.name, protocol, scores)))
+            result = BenchmarkResult(benchmark.name, protocol, outputs.take(benchmark, compared))
+            results.append(with_regions(result) if ma_scores else result)
         outputs.finish(results)
 
 
@@ -258,11 +245,11 @@ def open_method(source: Path | None, network: "Generator | None", benchmark: Ben
 class _Outputs:
     """What is left of an evaluation: takes images one at a time, and then the results."""
 
-    def __init__(self, arguments: Arguments, crops: Crops, page: Page | None) -> None:
+    def __init__(self, arguments: Arguments, crops: sheet.Crops, page: Page | None) -> None:
         self._arguments = arguments
         self._crops = crops
         self._page = page
-        self._rows: list[SheetRow] = []
+        self._rows: list[sheet.SheetRow] = []
 
     def take(self, benchmark: Benchmark, compared: Iterable[Comparison]) -> tuple[Score, ...]:
         """Makes what is shown of each image, and returns the scores of all."""
@@ -274,11 +261,8 @@ class _Outputs:
             if arguments.save_images:
                 _save_images(comparison, arguments.save_images / name)
             for crop in self._crops.get((name, comparison.key), ()):
-                self._rows.append(
-                    comparison_row(
-                        comparison, metrics=arguments.captions, crop_size=crop.size, at=crop.at
-                    )
-                )
+                captions = arguments.captions
+                self._rows.append(sheet.comparison_row(comparison, crop, metrics=captions))
             if self._page and number <= (arguments.page_images or number):
                 self._page.add(name, comparison)
         return tuple(scores)
@@ -290,8 +274,8 @@ class _Outputs:
             write_scores(results, arguments.output)
         if arguments.sheet:
             arguments.sheet.parent.mkdir(parents=True, exist_ok=True)
-            sheet = comparison_sheet(self._rows)
-            write_png(arguments.sheet, sheet, overwrite=arguments.overwrite)
+            picture = sheet.comparison_sheet(self._rows)
+            write_png(arguments.sheet, picture, overwrite=arguments.overwrite)
         if self._page:
             self._page.finish(results)
 
@@ -300,10 +284,10 @@ class _Outputs:
 def _open_outputs(
     arguments: Arguments, opened: Sequence[Benchmark], methods: Sequence[str]
 ) -> Iterator[_Outputs]:
-    crops: Crops = {}
+    crops: sheet.Crops = {}
     if arguments.sheet:
-        images, crop_at = arguments.sheet_images, arguments.crop_at
-        crops = choose_crops(opened, images=images, crop_at=crop_at, size=arguments.crop_size)
+        images, places, size = arguments.sheet_images, arguments.crop_at, arguments.crop_size
+        crops = sheet.choose_crops(opened, images=images, crop_at=places, size=size)
     if arguments.page is None:
         yield _Outputs(arguments, crops, None)
         return

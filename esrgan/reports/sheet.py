@@ -29,12 +29,16 @@ _MARKED_TEXT = (204, 0, 0)
 _FRAME = (255, 32, 32)
 
 
+Box = tuple[int, int, int, int]
+"""Top, left, bottom, right."""
+
+
 class Origin(NamedTuple):
     """Where the crops of a row are from: in `image` the rectangle of `box`."""
 
     name: str
     image: Image
-    box: tuple[int, int, int, int]  # top, left, bottom, right
+    box: Box
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Crop(NamedTuple):
     """A square of an image, in pixels of the ground truth; `at` is its top and left, if chosen."""
 
     image: str
-    size: int
+    size: int = CROP_SIZE
     at: tuple[int, int] | None = None
 
     @classmethod
@@ -77,6 +81,22 @@ class Crop(NamedTuple):
                 f"--crop-at {text} must be IMAGE:TOP,LEFT or IMAGE:TOP,LEFT,SIZE"
             ) from error
         return cls(image, side, (top, left))
+
+    def box(self, height: int, width: int) -> Box:
+        """Where it is in an image of these sides. One larger than the image is all of it.
+
+        Raises:
+            ValueError: it is empty, or not inside the image.
+        """
+        (top, left), size = self.at or (0, 0), self.size
+        rows, columns = min(size, height), min(size, width)
+        if size < 1 or not (0 <= top <= height - rows and 0 <= left <= width - columns):
+            raise ValueError(
+                f"a crop of {size} pixels from top {top}, left {left} must lie inside {self.image} "
+                f"(height {height}, width {width}): of {rows}x{columns} pixels, top can be 0 to "
+                f"{height - rows} and left 0 to {width - columns}"
+            )
+        return top, left, top + rows, left + columns
 
 
 Crops = Mapping[tuple[str, str], Sequence[Crop]]
@@ -107,64 +127,37 @@ def choose_crops(
             known = {key for benchmark in benchmarks for key in benchmark.keys}
             raise ValueError(f"{crop.image} is no image there: {suggestion(crop.image, known)}")
         for benchmark in having:
-            sides = benchmark.gt_sizes()[crop.image]
-            check_crop(crop.image, sides, at=crop.at or (0, 0), size=crop.size)
+            crop.box(*benchmark.gt_sizes()[crop.image])
             chosen.setdefault((benchmark.name, crop.image), []).append(crop)
     return chosen
 
 
-def comparison_row(
-    comparison: Comparison,
-    *,
-    metrics: Sequence[Metric],
-    crop_size: int = CROP_SIZE,
-    at: tuple[int, int] | None = None,
-) -> SheetRow:
+def comparison_row(comparison: Comparison, crop: Crop, *, metrics: Sequence[Metric]) -> SheetRow:
     """LQ (its pixels enlarged), every method and GT, below what the scores say of each.
 
     Args:
         comparison: of one image.
+        crop: by default where the images differ most; of a smaller image, all.
         metrics: those to write, each as measured on the whole image.
-        crop_size: side of the square, in pixels of the ground truth; of a smaller image, all.
-        at: its top and left, in pixels of the ground truth; by default where the images differ
-            most.
 
     Raises:
         ValueError: the square is empty or not inside the image, a metric was not measured, or a
             method is called LQ or GT.
     """
-    if crop_size < 1:
-        raise ValueError(f"crop_size ({crop_size}) must be at least 1")
+    if crop.size < 1:
+        raise ValueError(f"crop_size ({crop.size}) must be at least 1")
     images = comparison.images()
-    sides = comparison.gt.shape[:2]
-    if at is None:
-        at = most_different_window([i for name, i in images.items() if name != LQ], crop_size)
-    check_crop(comparison.key, sides, at=at, size=crop_size)
-    (top, left), (height, width) = at, (min(crop_size, side) for side in sides)
-    scale = sides[0] // comparison.lq.shape[0]
+    full = [image for name, image in images.items() if name != LQ]
+    if crop.at is None:
+        crop = crop._replace(at=most_different_window(full, crop.size))
+    top, left, bottom, right = box = crop.box(*comparison.gt.shape[:2])
+    scale = comparison.gt.shape[0] // comparison.lq.shape[0]
     images[LQ] = comparison.lq.repeat(scale, axis=0).repeat(scale, axis=1)
-    window = np.s_[top : top + height, left : left + width]
     return SheetRow(
-        crops={name: image[window].copy() for name, image in images.items()},
+        crops={name: image[top:bottom, left:right].copy() for name, image in images.items()},
         captions=_captions(comparison, metrics),
-        origin=Origin(comparison.key, comparison.gt, (top, left, top + height, left + width)),
+        origin=Origin(comparison.key, comparison.gt, box),
     )
-
-
-def check_crop(image: str, sides: tuple[int, ...], *, at: tuple[int, int], size: int) -> None:
-    """Whether an image of these sides has a square there; one larger than it is the whole image.
-
-    Raises:
-        ValueError: it has not; names the image and the places that there are.
-    """
-    height, width = (min(size, side) for side in sides)
-    last = sides[0] - height, sides[1] - width
-    if size < 1 or not (0 <= at[0] <= last[0] and 0 <= at[1] <= last[1]):
-        raise ValueError(
-            f"a crop of {size} pixels from top {at[0]}, left {at[1]} must lie inside {image} "
-            f"(height {sides[0]}, width {sides[1]}): of {height}x{width} pixels, top can be 0 to "
-            f"{last[0]} and left 0 to {last[1]}"
-        )
 
 
 def most_different_window(images: Sequence[Image], size: int) -> tuple[int, int]:
