@@ -28,11 +28,11 @@ example: evaluate.py experiments/rrdb_psnr experiments/esrgan --benchmark data/S
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from esrgan.data import FolderPairs, list_images, read_image, write_png
 from esrgan.degradations import CONVENTIONS
@@ -40,15 +40,15 @@ from esrgan.errors import report_errors
 from esrgan.evaluation import METRICS, STANDARD, benchmarks, find_metric, metrics
 from esrgan.evaluation.benchmarks import Benchmark, BenchmarkResult, Comparison, Method, Score
 from esrgan.evaluation.definition import NIQE_MODEL, Metric
-from esrgan.evaluation.ma_scores import MA, NIQE, PI, MaScores, with_parts, with_regions
+from esrgan.evaluation.ma_scores import DERIVED, NIQE, PI, MaScores, with_parts, with_regions
 from esrgan.files import GIVE_OVERWRITE, check_target, refuse_existing
 from esrgan.reports import sheet
 from esrgan.reports.page import Page, open_page, size_warning
 from esrgan.reports.scores import SCORE_FILES, as_markdown, write_scores
 from esrgan.runs import RunFolder
+from esrgan.types import Image
 
-if TYPE_CHECKING:
-    from esrgan.weights import Generator
+Upscale = Callable[[Image], Image]
 
 CAPTIONS = ("PSNR-Y", "SSIM-Y")  # of the default metrics
 NEEDS = {"sheet_images": "sheet", "crop_at": "sheet", "crop_size": "sheet", "page_images": "page"}
@@ -101,15 +101,14 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
 
 
 def _find_metrics(names: Sequence[str]) -> list[Metric]:
-    derived = {"MA": MA, "PI": PI}
-    return list(dict.fromkeys(derived.get(name.upper()) or find_metric(name) for name in names))
+    return list(dict.fromkeys(DERIVED.get(name.upper()) or find_metric(name) for name in names))
 
 
 def _add_protocol(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("methods", nargs="+", metavar="METHOD")
     add("--benchmark", nargs="+", required=True, metavar="BENCHMARK")
-    names = f"of {', '.join([*METRICS, 'MA', 'PI'])}; default: {', '.join(STANDARD)}"
+    names = f"of {', '.join([*METRICS, *DERIVED])}; default: {', '.join(STANDARD)}"
     add("--metrics", nargs="+", metavar="NAME", help=names)
     add("--scale", type=int, help="of bicubic and of folders; default: that of the weights, else 4")
     add("--crop", type=int, help="pixels left out on each side; default: the scale")
@@ -120,8 +119,7 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
         "default: the one that made the low-resolution files, else double",
     )
     add("--device", help="cpu, cuda, cuda:1, ...; default: cuda where there is one, else cpu")
-    niqe_model = f"default: {NIQE_MODEL}"
-    add("--niqe-model", type=Path, metavar="FILE", help=niqe_model)
+    add("--niqe-model", type=Path, metavar="FILE", help=f"default: {NIQE_MODEL}")
     add(
         "--ma-scores",
         type=Path,
@@ -160,7 +158,7 @@ def _refuse_options(arguments: Arguments) -> None:
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} ({value}) must be at least 1")
-    by_ma = sorted(metric.name for metric in arguments.metrics if metric in (MA, PI))
+    by_ma = sorted(metric.name for metric in arguments.metrics if metric in DERIVED.values())
     if by_ma and arguments.ma_scores is None:
         raise ValueError(f"--metrics {' '.join(by_ma)} needs --ma-scores FILE")
     if arguments.ma_scores and not by_ma:
@@ -185,12 +183,14 @@ def _refuse_targets(arguments: Arguments) -> None:
 def evaluate(arguments: Arguments) -> None:
     """Opens everything before anything is computed: what is missing is said at once."""
     from esrgan.hardware import choose_device
+    from esrgan.inference import upscale
     from esrgan.weights import load_generator
 
     sources = benchmarks.find_methods(arguments.methods, lambda p: RunFolder(p).newest_weights())
     device = choose_device(arguments.device)
     files = {name: source for name, source in sources.items() if source and source.is_file()}
     networks = {name: load_generator(file).to(device) for name, file in files.items()}
+    upscalers = {name: partial(upscale, network) for name, network in networks.items()}
     scales = {name: network.scale for name, network in networks.items()}
     scale = benchmarks.common_scale(scales, arguments.scale)
     crop = scale if arguments.crop is None else arguments.crop
@@ -203,38 +203,33 @@ def evaluate(arguments: Arguments) -> None:
     )
     ma_scores = MaScores(arguments.ma_scores) if arguments.ma_scores else None
     needed = with_parts(arguments.metrics) if ma_scores else arguments.metrics
+    measured = [metric for metric in needed if metric not in DERIVED.values()]
     measures = metrics.open_metrics(
-        [metric for metric in needed if metric not in (MA, PI)],
-        crop=crop,
-        device=device,
-        niqe_model=arguments.niqe_model or NIQE_MODEL,
+        measured, crop=crop, device=device, niqe_model=arguments.niqe_model
     )
     work = []
     for benchmark in opened:
-        lq = benchmark.lq_origin
-        protocol = metrics.describe_protocol(scale=scale, crop=crop, lq=lq, metrics=needed)
+        protocol = metrics.describe_protocol(needed, scale=scale, crop=crop, lq=benchmark.lq_origin)
         bicubic = f"MATLAB's, {benchmark.convention} convention"
         protocol |= {f"method {name}": str(file or bicubic) for name, file in sources.items()}
-        methods = {n: open_method(s, networks.get(n), benchmark) for n, s in sources.items()}
+        methods = {n: open_method(s, upscalers.get(n), benchmark) for n, s in sources.items()}
         compared = benchmarks.compare(methods, benchmark.pairs, measures)
         if ma_scores:
             ma_scores.check(benchmark.name, benchmark.keys, sources)
             compared = ma_scores.complete(benchmark.name, compared, arguments.metrics)
         work.append((benchmark, protocol, compared))
     with _open_outputs(arguments, opened, list(sources)) as outputs:
-        results = []
-        for benchmark, protocol, compared in work:
-            result = BenchmarkResult(benchmark.name, protocol, outputs.take(benchmark, compared))
-            results.append(with_regions(result) if ma_scores else result)
-        outputs.finish(results)
+        results = [
+            BenchmarkResult(benchmark.name, protocol, outputs.take(benchmark, compared))
+            for benchmark, protocol, compared in work
+        ]
+        outputs.finish([with_regions(r) for r in results] if ma_scores else results)
 
 
-def open_method(source: Path | None, network: "Generator | None", benchmark: Benchmark) -> Method:
+def open_method(source: Path | None, network: Upscale | None, benchmark: Benchmark) -> Method:
     """A network; else a folder of results, or, without either, bicubic."""
     if network is not None:
-        from esrgan.inference import upscale
-
-        return lambda _key, lq: upscale(network, lq)
+        return lambda _key, lq: network(lq)
     if source is None:
         resize, scale = CONVENTIONS[benchmark.convention], benchmark.pairs.scale
         return lambda _key, lq: resize(lq, scale)
@@ -242,42 +237,41 @@ def open_method(source: Path | None, network: "Generator | None", benchmark: Ben
     return lambda key, _lq: read_image(paths[key])
 
 
+@dataclass
 class _Outputs:
     """What is left of an evaluation: takes images one at a time, and then the results."""
 
-    def __init__(self, arguments: Arguments, crops: sheet.Crops, page: Page | None) -> None:
-        self._arguments = arguments
-        self._crops = crops
-        self._page = page
-        self._rows: list[sheet.SheetRow] = []
+    arguments: Arguments
+    crops: sheet.Crops
+    page: Page | None
+    rows: list[sheet.SheetRow] = field(default_factory=list)
 
     def take(self, benchmark: Benchmark, compared: Iterable[Comparison]) -> tuple[Score, ...]:
         """Makes what is shown of each image, and returns the scores of all."""
-        arguments, name = self._arguments, benchmark.name
+        arguments, name = self.arguments, benchmark.name
         scores: list[Score] = []
         for number, comparison in enumerate(compared, start=1):
             print(f"{name} {number}/{len(benchmark.pairs)}: {comparison.key}", file=sys.stderr)
             scores += comparison.scores
             if arguments.save_images:
                 _save_images(comparison, arguments.save_images / name)
-            for crop in self._crops.get((name, comparison.key), ()):
-                captions = arguments.captions
-                self._rows.append(sheet.comparison_row(comparison, crop, metrics=captions))
-            if self._page and number <= (arguments.page_images or number):
-                self._page.add(name, comparison)
+            for crop in self.crops.get((name, comparison.key), ()):
+                self.rows += [sheet.comparison_row(comparison, crop, metrics=arguments.captions)]
+            if self.page and number <= (arguments.page_images or number):
+                self.page.add(name, comparison)
         return tuple(scores)
 
     def finish(self, results: Sequence[BenchmarkResult]) -> None:
-        arguments = self._arguments
+        arguments = self.arguments
         print(as_markdown(results, per_image=arguments.per_image))
         if arguments.output:
             write_scores(results, arguments.output)
         if arguments.sheet:
             arguments.sheet.parent.mkdir(parents=True, exist_ok=True)
-            picture = sheet.comparison_sheet(self._rows)
+            picture = sheet.comparison_sheet(self.rows)
             write_png(arguments.sheet, picture, overwrite=arguments.overwrite)
-        if self._page:
-            self._page.finish(results)
+        if self.page:
+            self.page.finish(results)
 
 
 @contextmanager

@@ -44,11 +44,7 @@ class Comparison:
     scores: tuple[Score, ...]
 
     def images(self) -> dict[str, Image]:
-        """LQ, the methods' outputs in their order, GT.
-
-        Raises:
-            ValueError: a method has one of these two names.
-        """
+        """LQ, the methods' outputs in their order, GT; a method may have neither of these names."""
         for name in (LQ, GROUND_TRUTH):
             if name in self.outputs:
                 raise ValueError(f"no method may be called {name}, which names an image: rename it")
@@ -191,11 +187,7 @@ def open_benchmarks(
 
 
 def common_scale(scales: Mapping[str, int], asked: int | None) -> int:
-    """Of networks by their names, and of --scale; 4 where nothing says another.
-
-    Raises:
-        ValueError: they differ.
-    """
+    """Of networks by their names, and of --scale; 4 where nothing says another."""
     scales = scales if asked is None else {**scales, "--scale": asked}
     if len(set(scales.values())) > 1:
         listed = ", ".join(f"{name} {scale}" for name, scale in scales.items())
@@ -216,11 +208,8 @@ def benchmark_folders(text: str, *, scale: int) -> tuple[Path, Path | None]:
     """The folders of gt and of lq that a benchmark's name on a command line stands for.
 
     `A:B` are the two folders. A folder that has both, under names of those in circulation, is the
-    benchmark as it is distributed. Where it has gt only, or is any other folder, which holds gt
-    itself, lq (None) is to be made.
-
-    Raises:
-        ValueError: there is no such folder, or its lq is of other scales.
+    benchmark as it is distributed; with lq of other scales only, it is refused. Where it has gt
+    alone, or is any other folder, which holds gt itself, lq (None) is to be made.
     """
     folder = Path(text)
     if not folder.exists() and ":" in text:
@@ -250,13 +239,10 @@ def benchmark_name(gt: Path) -> str:
 
 
 def match_outputs(files: Sequence[Path], keys: Iterable[str]) -> dict[str, Path]:
-    """Finds the result for each key: `baby` in baby.png, babyx4.png, baby_x4.png, baby_RCAN_x4.png.
+    """The one result of each key: `baby` in baby.png, babyx4.png, baby_x4.png or baby_RCAN_x4.png.
 
     A file belongs to the longest key that fits, so `img_1_2.png` is never taken for `img_1`.
     Files that fit none are left out.
-
-    Raises:
-        ValueError: a key has no file, or several.
     """
     found: dict[str, list[Path]] = {key: [] for key in keys}
     for file in files:

@@ -7,6 +7,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,11 @@ def _refuse(_: Resources) -> Measure:
     raise ValueError("MA and PI need scores from a file: evaluate.py --metrics PI --ma-scores FILE")
 
 
-MA = Metric(
-    name="MA",
-    larger_is_better=True,
-    digits=2,
-    about="score of Ma et al. 2017, from a file",
-    load=_refuse,
-    needs_reference=False,
-)
-PI = Metric(
-    name="PI",
-    larger_is_better=False,
-    digits=2,
-    about="((10 - MA) + NIQE) / 2 (PIRM 2018)",
-    load=_refuse,
-    needs_reference=False,
-)
+_from_file = partial(Metric, digits=2, load=_refuse, needs_reference=False)
+MA = _from_file(name="MA", larger_is_better=True, about="score of Ma et al. 2017, from a file")
+PI = _from_file(name="PI", larger_is_better=False, about="((10 - MA) + NIQE) / 2 (PIRM 2018)")
+DERIVED = {"MA": MA, "PI": PI}
+"""By their names, as `METRICS` are."""
 
 NIQE, RMSE_Y = METRICS["NIQE"], METRICS["RMSE-Y"]
 

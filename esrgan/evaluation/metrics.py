@@ -51,66 +51,47 @@ def _device(resources: Resources) -> "torch.device":
     return resources.device or choose_device(None)
 
 
-_higher = partial(Metric, larger_is_better=True)
-_lower = partial(Metric, larger_is_better=False)
 _PSNR = "10 log10(255^2 / MSE) in dB; RGB: one MSE over the three channels"
 _SSIM = (
     "Wang et al. 2004: Gaussian window 11x11, sigma 1.5, wherever it lies inside the image; RGB: "
     "mean of the three channels"
 )
-_METRICS = (
-    _higher(name="PSNR-Y", digits=2, about=_PSNR, load=plain(psnr_y)),
-    _higher(name="SSIM-Y", digits=4, about=_SSIM, load=plain(ssim_y)),
-    _higher(name="PSNR-RGB", digits=2, about=_PSNR, load=plain(psnr_rgb)),
-    _higher(name="SSIM-RGB", digits=4, about=_SSIM, load=plain(ssim_rgb)),
-    _lower(
-        name="RMSE-Y",
-        digits=2,
-        about="root of the mean squared error of Y in whole levels; its mean: the root of the mean "
-        "square (PIRM 2018)",
-        load=plain(rmse_y),
-        average=root_mean_square,
-    ),
-    _lower(
-        name="COLOR-DRIFT",
-        digits=4,
-        about="mean difference of the mean colours of squares of about 32x32 pixels, of 255 levels",
-        load=plain(color_drift),
-    ),
-    _lower(
-        name="NIQE",
-        digits=2,
-        about="Mittal et al. 2013, as the authors' MATLAB code, on Y in whole levels, "
-        "pristine parameters as published; uncertain on images of few blocks of 96x96 pixels",
-        load=_load_niqe,
-        needs_reference=False,
-    ),
-    _lower(
-        name="LPIPS",
-        digits=4,
-        about="Zhang et al. 2018, version 0.1 on AlexNet (torchmetrics)",
-        load=partial(_load_lpips, "alex"),
-    ),
-    _lower(
-        name="LPIPS-VGG",
-        digits=4,
-        about="Zhang et al. 2018, version 0.1 on VGG16 (torchmetrics)",
-        load=partial(_load_lpips, "vgg"),
-    ),
-    _lower(
-        name="DISTS",
-        digits=4,
-        about="Ding et al. 2020, on VGG16, not resized (torchmetrics)",
-        load=_load_dists,
-    ),
+_RMSE = (
+    "root of the mean squared error of Y in whole levels; its mean: the root of the mean square "
+    "(PIRM 2018)"
 )
-METRICS = {metric.name: metric for metric in _METRICS}
+_DRIFT = "mean difference of the mean colours of squares of about 32x32 pixels, of 255 levels"
+_NIQE = (
+    "Mittal et al. 2013, as the authors' MATLAB code, on Y in whole levels, pristine parameters as "
+    "published; uncertain on images of few blocks of 96x96 pixels"
+)
+_LPIPS = "Zhang et al. 2018, version 0.1 on AlexNet (torchmetrics)"
+_LPIPS_VGG = "Zhang et al. 2018, version 0.1 on VGG16 (torchmetrics)"
+_DISTS = "Ding et al. 2020, on VGG16, not resized (torchmetrics)"
+_Y = "65.481 R + 128.553 G + 24.966 B + 16 of R, G, B in [0, 1], not rounded (MATLAB's rgb2ycbcr)"
+
+_higher = partial(Metric, larger_is_better=True)
+_lower = partial(Metric, larger_is_better=False)
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        _higher(name="PSNR-Y", digits=2, about=_PSNR, load=plain(psnr_y)),
+        _higher(name="SSIM-Y", digits=4, about=_SSIM, load=plain(ssim_y)),
+        _higher(name="PSNR-RGB", digits=2, about=_PSNR, load=plain(psnr_rgb)),
+        _higher(name="SSIM-RGB", digits=4, about=_SSIM, load=plain(ssim_rgb)),
+        _lower(name="RMSE-Y", digits=2, about=_RMSE, load=plain(rmse_y), average=root_mean_square),
+        _lower(name="COLOR-DRIFT", digits=4, about=_DRIFT, load=plain(color_drift)),
+        _lower(name="NIQE", digits=2, about=_NIQE, load=_load_niqe, needs_reference=False),
+        _lower(name="LPIPS", digits=4, about=_LPIPS, load=partial(_load_lpips, "alex")),
+        _lower(name="LPIPS-VGG", digits=4, about=_LPIPS_VGG, load=partial(_load_lpips, "vgg")),
+        _lower(name="DISTS", digits=4, about=_DISTS, load=_load_dists),
+    )
+}
 """By their names."""
 
 STANDARD = ("PSNR-Y", "SSIM-Y", "PSNR-RGB", "SSIM-RGB")
 """The four numbers that papers report."""
-
-_Y = "65.481 R + 128.553 G + 24.966 B + 16 of R, G, B in [0, 1], not rounded (MATLAB's rgb2ycbcr)"
 
 
 def find_metric(name: str) -> Metric:
@@ -141,7 +122,7 @@ def open_metrics(
     *,
     crop: int,
     device: "torch.device | None" = None,
-    niqe_model: Path | str = NIQE_MODEL,
+    niqe_model: Path | str | None = None,
 ) -> dict[Metric, Measure]:
     """The functions of metrics, with what they need loaded; none twice.
 
@@ -149,7 +130,7 @@ def open_metrics(
         metrics: names or import paths, as for `find_metric`, or the metrics themselves.
         crop: pixels left out on each side.
         device: of networks that compare features; None: a GPU where there is one.
-        niqe_model: the file of NIQE's parameters.
+        niqe_model: the file of NIQE's parameters; None: `NIQE_MODEL`.
 
     Raises:
         ValueError: a name is no metric's, two metrics have one name, or a file or network is
@@ -159,12 +140,12 @@ def open_metrics(
     names = [metric.name for metric in found]
     if len(set(names)) < len(names):
         raise ValueError(f"two metrics have one name ({', '.join(names)}): rename one")
-    resources = Resources(crop=crop, device=device, niqe_model=Path(niqe_model))
+    resources = Resources(crop=crop, device=device, niqe_model=Path(niqe_model or NIQE_MODEL))
     return {metric: metric.load(resources) for metric in found}
 
 
 def describe_protocol(
-    *, scale: int, crop: int, lq: str, metrics: Iterable[Metric]
+    metrics: Iterable[Metric], *, scale: int, crop: int, lq: str
 ) -> dict[str, str]:
     """What numbers must have in common to be compared; `lq` says where the images came from.
 

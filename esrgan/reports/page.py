@@ -39,11 +39,7 @@ class Page:
         self._images = images
 
     def add(self, benchmark: str, comparison: Comparison) -> None:
-        """Shows an image below those before it.
-
-        Raises:
-            ValueError: a method is called LQ or GT.
-        """
+        """Shows an image below those before it."""
         height, width = comparison.gt.shape[:2]
         scores = {score.method: score.values for score in comparison.scores}
         versions = []

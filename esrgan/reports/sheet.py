@@ -28,7 +28,6 @@ _QUIET_TEXT = (112, 112, 112)
 _MARKED_TEXT = (204, 0, 0)
 _FRAME = (255, 32, 32)
 
-
 Box = tuple[int, int, int, int]
 """Top, left, bottom, right."""
 
@@ -83,11 +82,7 @@ class Crop(NamedTuple):
         return cls(image, side, (top, left))
 
     def box(self, height: int, width: int) -> Box:
-        """Where it is in an image of these sides. One larger than the image is all of it.
-
-        Raises:
-            ValueError: it is empty, or not inside the image.
-        """
+        """Where it is in an image of these sides, if it is; one larger than the image is all."""
         (top, left), size = self.at or (0, 0), self.size
         rows, columns = min(size, height), min(size, width)
         if size < 1 or not (0 <= top <= height - rows and 0 <= left <= width - columns):
@@ -112,8 +107,7 @@ def choose_crops(
 ) -> Crops:
     """As the options of evaluate.py say; by default of the first `NUM_IMAGES` of each benchmark.
 
-    Raises:
-        ValueError: an image is in no benchmark, or a square is not inside it.
+    What would be refused once its image is reached is refused here.
     """
     size = size or CROP_SIZE
     crops = [Crop.parse(text, size) for text in crop_at or ()]
@@ -139,10 +133,6 @@ def comparison_row(comparison: Comparison, crop: Crop, *, metrics: Sequence[Metr
         comparison: of one image.
         crop: by default where the images differ most; of a smaller image, all.
         metrics: those to write, each as measured on the whole image.
-
-    Raises:
-        ValueError: the square is empty or not inside the image, a metric was not measured, or a
-            method is called LQ or GT.
     """
     if crop.size < 1:
         raise ValueError(f"crop_size ({crop.size}) must be at least 1")

@@ -80,6 +80,6 @@ def test_importing_the_metrics_does_not_wait_for_torch():
 def test_only_what_was_measured_is_explained(metrics, subjects):
     known = {**METRICS, "MA": MA, "PI": PI}
     chosen = with_parts([known[name] for name in metrics])
-    protocol = describe_protocol(scale=4, crop=4, lq="", metrics=chosen)
+    protocol = describe_protocol(chosen, scale=4, crop=4, lq="")
     always = {"scale", "low-resolution images", "results", "border", "mean"}
     assert [subject for subject in protocol if subject not in always] == subjects

@@ -7,7 +7,7 @@ from esrgan.reports.scores import as_json, as_markdown, best_methods
 
 PSNR_Y, SSIM_Y, NIQE, LPIPS = (METRICS[n] for n in ("PSNR-Y", "SSIM-Y", "NIQE", "LPIPS"))
 PROTOCOL = describe_protocol(
-    scale=4, crop=4, lq="files of LRbicx4", metrics=[METRICS[name] for name in STANDARD]
+    [METRICS[name] for name in STANDARD], scale=4, crop=4, lq="files of LRbicx4"
 )
 MEANS = {
     "a": {PSNR_Y: 30.00001, NIQE: 4.0, LPIPS: 0.2},
