@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from evaluate import main
 
+from esrgan.commands.evaluate import main
 from esrgan.data.images import read_image, write_png
 from esrgan.degradations import resize_uint8
 from esrgan.networks import RRDBNet
@@ -174,7 +174,7 @@ def test_a_gpu_that_is_too_small_is_named_with_the_method_and_the_image(
     def fail(network, lq):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("scoring.methods.upscale", fail)
+    monkeypatch.setattr("esrgan.inference.upscale", fail)
     code, _, errors = run(weights, "--benchmark", benchmark)
     assert code == 2
     assert "error: tiny on one: it needs more memory than the GPU has" in errors
@@ -219,10 +219,10 @@ def test_a_page_too_large_for_a_browser_is_warned_of(run, benchmark, tmp_path, m
     words = ("bicubic", "--benchmark", benchmark, "--page", tmp_path / "page.html", "--overwrite")
     assert "warning" not in run(*words)[2]
     # 64 x 80 and 48 x 40 pixels, of bicubic and the ground truth, 1.5 bytes each
-    monkeypatch.setattr("scoring.outputs.LARGE_PAGE", 0.0211)
+    monkeypatch.setattr("esrgan.reports.page.LARGE_PAGE", 0.0211)
     assert "the page will have about 0 MB" in run(*words)[2]
     assert "warning" not in run(*words, "--page-images", 1)[2]
-    monkeypatch.setattr("scoring.outputs.LARGE_PAGE", 0.0212)
+    monkeypatch.setattr("esrgan.reports.page.LARGE_PAGE", 0.0212)
     assert "warning" not in run(*words)[2]
 
 
@@ -234,7 +234,7 @@ def test_earlier_results_are_overwritten_only_on_request(run, benchmark, tmp_pat
         code, printed, errors = run(*words)
         assert (code, printed) == (2, "")
         assert f"{name}" in errors
-        assert "exists: choose another name, or give --overwrite" in errors
+        assert "exists and is not overwritten: choose another name, or give --overwrite" in errors
         assert run(*words, "--overwrite")[0] == 0
 
 

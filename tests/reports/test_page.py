@@ -1,7 +1,7 @@
 import base64
 import io
 import math
-import shutil
+import os
 import tracemalloc
 from html.parser import HTMLParser
 
@@ -9,10 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import esrgan.evaluation.page
-from esrgan.evaluation import BenchmarkResult, Comparison, Score, open_page
+import esrgan.reports.page
+from esrgan.evaluation import METRICS, BenchmarkResult, Comparison, Metric, Score
+from esrgan.reports.page import open_page
 
 HOSTILE = """<script>window.hacked = 1</script>.png" onload="hacked=1' & </h3>-->"""
+
+
+PSNR_Y, NIQE = METRICS["PSNR-Y"], METRICS["NIQE"]
+HOSTILE_METRIC = Metric(
+    name=HOSTILE, larger_is_better=True, digits=2, about=HOSTILE, load=lambda _: None
+)
 
 
 def noise(seed, size=(24, 16)):
@@ -20,7 +27,7 @@ def noise(seed, size=(24, 16)):
 
 
 def comparison(key="house", method="ours", values=None):
-    values = {"PSNR-Y": 28.426, "SSIM-Y": 0.81114} if values is None else values
+    values = {PSNR_Y: 28.426, METRICS["SSIM-Y"]: 0.81114} if values is None else values
     images = {method: noise(1), "other": noise(2)}
     return Comparison(key, noise(0, (6, 4)), noise(3), images, (Score(key, method, values),))
 
@@ -93,14 +100,14 @@ def test_a_page_holds_every_pixel_of_every_image(write):
 
 
 def test_an_image_too_large_for_webp_is_held_as_well(write, monkeypatch):
-    monkeypatch.setattr(esrgan.evaluation.page, "_MAX_WEBP_SIDE", 23)
+    monkeypatch.setattr(esrgan.reports.page, "_MAX_WEBP_SIDE", 23)
     blocks = Elements(write([comparison()])).data()
     assert [a["type"] for a, _ in blocks] == ["image/webp", *["image/png"] * 3]
     np.testing.assert_array_equal(pixels(blocks[-1]), noise(3))
 
 
 def test_images_stand_in_their_order_with_sizes_names_and_scores(write):
-    page = Elements(write([comparison("a"), comparison("b", values={"PSNR-Y": math.inf})]))
+    page = Elements(write([comparison("a"), comparison("b", values={PSNR_Y: math.inf})]))
     assert page.texts("h3") == ["a", "b"]
     assert page.named("article")[0][0] == {"data-width": "16", "data-height": "24"}
     scores = [a["data-scores"] for a, _ in page.data()]
@@ -109,17 +116,17 @@ def test_images_stand_in_their_order_with_sizes_names_and_scores(write):
 
 def test_the_ground_truth_can_have_scores_too(write):
     one = comparison()
-    scores = (*one.scores, Score("house", "GT", {"NIQE": 5.214}))
+    scores = (*one.scores, Score("house", "GT", {NIQE: 5.214}))
     page = Elements(write([Comparison("house", one.lq, one.gt, one.outputs, scores)]))
     assert page.data()[-1][0]["data-scores"] == "NIQE 5.21"
 
 
 def test_names_are_shown_as_they_are_and_never_become_part_of_the_page(write):
-    plain = Elements(write([comparison()], [result({"ours": {"PSNR-Y": 1}}, protocol={"a": "b"})]))
+    plain = Elements(write([comparison()], [result({"ours": {PSNR_Y: 1}}, protocol={"a": "b"})]))
     page = Elements(
         write(
-            [comparison(HOSTILE, HOSTILE, {HOSTILE: 1.0})],
-            [result({HOSTILE: {HOSTILE: 1.0}}, HOSTILE, {HOSTILE: HOSTILE})],
+            [comparison(HOSTILE, HOSTILE, {HOSTILE_METRIC: 1.0})],
+            [result({HOSTILE: {HOSTILE_METRIC: 1.0}}, HOSTILE, {HOSTILE: HOSTILE})],
             title=HOSTILE,
             benchmark=HOSTILE,
         )
@@ -141,7 +148,7 @@ def test_names_are_shown_as_they_are_and_never_become_part_of_the_page(write):
 
 
 def test_a_name_that_is_no_text_is_still_shown(write):
-    page = Elements(write([comparison("a\udce9b")], [result({"\udce9t\udce9": {"PSNR-Y": 1}})]))
+    page = Elements(write([comparison("a\udce9b")], [result({"\udce9t\udce9": {PSNR_Y: 1}})]))
     assert page.texts("h3") == ["a?b"]
     assert page.texts("th")[-1] == "?t?"
 
@@ -157,8 +164,8 @@ def test_a_page_asks_for_nothing_and_forbids_itself_to(write):
 
 
 def test_the_tables_come_first_and_mark_the_best_of_each_metric(write):
-    rows = {"bicubic": {"PSNR-Y": 28.43, "NIQE": 7.5}, "ours": {"PSNR-Y": 27.1, "NIQE": 3.2}}
-    rows["GT"] = {"NIQE": 2.9}
+    rows = {"bicubic": {PSNR_Y: 28.43, NIQE: 7.5}, "ours": {PSNR_Y: 27.1, NIQE: 3.2}}
+    rows["GT"] = {NIQE: 2.9}
     text = write([comparison()], [result(rows, protocol={"scale": "x4"})])
     page = Elements(text)
     assert text.endswith("</html>\n")
@@ -174,12 +181,12 @@ def test_the_tables_come_first_and_mark_the_best_of_each_metric(write):
     [([1.0], []), ([-2.0, 0.0, -1.0], ["0.00"]), ([4.0, 4.0], ["4.00"] * 2)],
 )
 def test_the_best_is_that_of_several_numbers(write, values, best):
-    rows = {f"method {index}": {"PSNR-Y": value} for index, value in enumerate(values)}
+    rows = {f"method {index}": {PSNR_Y: value} for index, value in enumerate(values)}
     assert Elements(write([], [result(rows)])).texts("strong") == best
 
 
 def test_a_table_counts_images_and_shows_means(write):
-    scores = tuple(Score(f"{v}", "ours", {"PSNR-Y": v}) for v in (20.0, 30.0, 31.0))
+    scores = tuple(Score(f"{v}", "ours", {PSNR_Y: v}) for v in (20.0, 30.0, 31.0))
     page = Elements(write([], [BenchmarkResult("Set3", {}, scores)]))
     assert page.texts("td") == ["27.00"]
     assert page.texts("small") == ["3 images"]
@@ -225,7 +232,7 @@ def test_what_is_interrupted_or_finds_the_disk_full_leaves_nothing(tmp_path, mon
         assert list(tmp_path.glob(".*.partial"))
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shutil, "copyfileobj", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space"), open_page(path, title="") as page:
         page.add("Set1", comparison())
         page.finish([])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from esrgan.evaluation import BenchmarkResult, Comparison, Score, open_page
+from esrgan.evaluation import METRICS, BenchmarkResult, Comparison, Score
+from esrgan.reports.page import open_page
 
 pytest.importorskip("selenium", reason="selenium is not installed: pip install 'esrgan[dev]'")
 from selenium import webdriver
@@ -63,12 +64,13 @@ def page(tmp_path_factory):
     lq = np.full((12, 16, 3), 255, np.uint8)
     lq[:, 3] = 0
     path = tmp_path_factory.mktemp("page") / "page.html"
+    psnr = METRICS["PSNR-Y"]
     scores: list[Score] = []
     with open_page(path, title="Flat colours") as page:
         for key in ("first", HOSTILE, *(f"image {index}" for index in range(3))):
             red = SPACED if key == HOSTILE else "red"
             outputs = {red: flat(RED), "blue": flat(BLUE)}
-            rows = (Score(key, red, {"PSNR-Y": 20.0}), Score(key, "blue", {"PSNR-Y": 30.0}))
+            rows = (Score(key, red, {psnr: 20.0}), Score(key, "blue", {psnr: 30.0}))
             page.add("Set", Comparison(key, lq, flat(GREEN), outputs, rows))
             scores += rows
         large = np.zeros((200, 300, 3), np.uint8)

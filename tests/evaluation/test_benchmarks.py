@@ -1,10 +1,113 @@
+import math
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from esrgan.evaluation import benchmark_folders, benchmark_name, find_methods, match_outputs
-from esrgan.weights import newest_weights
+from esrgan.evaluation import BenchmarkResult, Metric, Score, compare
+from esrgan.evaluation.benchmarks import (
+    benchmark_folders,
+    benchmark_name,
+    find_methods,
+    match_outputs,
+)
+from esrgan.runs import RunFolder
+
+
+def newest_weights(path):
+    return RunFolder(path).newest_weights()
+
+
+def named(name, needs_reference=True):
+    return Metric(
+        name=name,
+        larger_is_better=True,
+        digits=2,
+        about="",
+        load=lambda _: None,
+        needs_reference=needs_reference,
+    )
+
+
+IT, LEVEL, PSNR = named("it"), named("level", needs_reference=False), named("PSNR")
+NIQE, PI = named("NIQE", needs_reference=False), named("PI", needs_reference=False)
+
+
+class TwoPairs:
+    """The lq of the first is 0 and its gt 10, of the second 1 and 11."""
+
+    def __len__(self):
+        return 2
+
+    def key(self, index):
+        return "ab"[index]
+
+    def read(self, index):
+        return np.full((2, 2, 3), index, np.uint8), np.full((4, 4, 3), index + 10, np.uint8)
+
+
+def enlarge(_key, lq):
+    return lq.repeat(2, axis=0).repeat(2, axis=1)
+
+
+def difference(sr, gt):
+    return float((gt.astype(int) - sr).mean())
+
+
+def test_every_method_is_scored_on_every_image_in_order():
+    methods = {"plain": enlarge, "brighter": lambda key, lq: enlarge(key, lq) + 4}
+    comparisons = list(compare(methods, TwoPairs(), {IT: difference}))
+    rows = [(s.image, s.method, s.values[IT]) for c in comparisons for s in c.scores]
+    assert rows == [
+        ("a", "plain", 10),
+        ("a", "brighter", 6),
+        ("b", "plain", 10),
+        ("b", "brighter", 6),
+    ]
+    assert comparisons[1].outputs["brighter"][0, 0, 0] == 5
+    assert comparisons[1].lq.shape == (2, 2, 3)
+    assert comparisons[1].gt.shape == (4, 4, 3)
+
+
+def test_a_method_is_told_the_key_of_the_image():
+    seen = []
+    method = lambda key, lq: seen.append(key) or enlarge(key, lq)  # noqa: E731
+    list(compare({"it": method}, TwoPairs(), {}))
+    assert seen == ["a", "b"]
+
+
+def test_the_mean_is_that_of_the_images_values_for_each_method():
+    rows = [("a", "x", 30.0), ("a", "y", 1.0), ("b", "x", 40.0), ("b", "y", math.inf)]
+    scores = tuple(Score(image, method, {PSNR: value}) for image, method, value in rows)
+    result = BenchmarkResult("Set2", {}, scores)
+    assert result.means() == {"x": {PSNR: 35.0}, "y": {PSNR: math.inf}}
+
+
+def test_a_metric_without_reference_judges_the_results_and_the_ground_truth():
+    level = lambda sr, _gt: float(sr.mean())  # noqa: E731
+    comparisons = compare({"plain": enlarge}, TwoPairs(), {IT: difference, LEVEL: level})
+    first, second = (comparison.scores for comparison in comparisons)
+    assert [(s.method, dict(s.values)) for s in first] == [
+        ("plain", {IT: 10, LEVEL: 0}),
+        ("GT", {LEVEL: 10}),
+    ]
+    assert [s.values[LEVEL] for s in second] == [1, 11]
+
+
+def test_what_a_method_lacks_on_an_image_has_no_mean():
+    scores = (Score("a", "GT", {NIQE: 3, PI: 2}), Score("b", "GT", {NIQE: 5}))
+    assert BenchmarkResult("Set2", {}, scores).means() == {"GT": {NIQE: 4}}
+
+
+def test_an_error_names_the_method_and_the_image():
+    def refuse(sr, gt):
+        raise ValueError("too small")
+
+    with pytest.raises(ValueError, match="plain on a: too small"):
+        list(compare({"plain": enlarge}, TwoPairs(), {IT: refuse}))
+    with pytest.raises(ValueError, match="GT on a: too small"):
+        list(compare({}, TwoPairs(), {LEVEL: refuse}))
 
 
 @pytest.mark.parametrize(
@@ -71,8 +174,8 @@ def test_a_run_stands_for_its_newest_weights_and_other_folders_for_themselves(tm
     (run / "checkpoints").mkdir(parents=True)
     results.mkdir()
     release = run / "net.pth"
-    older = run / "checkpoints/iteration_00000900-ffff.ckpt"
-    newer = run / "checkpoints/iteration_00001000-0000.ckpt"
+    older = run / "checkpoints/iteration_00000900-ffffffffffffffff.ckpt"
+    newer = run / "checkpoints/iteration_00001000-0000000000000000.ckpt"
     for time, file in enumerate([newer, older, release]):  # as after copying: times say little
         file.touch()
         os.utime(file, (time, time))
