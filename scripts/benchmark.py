@@ -14,7 +14,6 @@ from typing import Any
 from bench.machine import describe_machine
 from bench.sizes import PAPER_STEP, PAPER_UPSCALING, QUICK, USUAL, Sizes
 from bench.table import Table
-
 from esrgan.command_line import report_errors
 from esrgan.data.sample import write_sample_photographs
 

@@ -1,4 +1,4 @@
-"""Who may import whom: parts do not know each other, only configs and commands know who meets whom."""
+"""Who may import whom: parts do not know each other; configs and commands know who meets whom."""
 
 import ast
 from pathlib import Path

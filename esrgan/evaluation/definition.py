@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from esrgan.types import Image
@@ -19,6 +18,12 @@ Measure = Callable[[Image, Image], float]
 """From the result (sr) and the ground truth (gt), of equal size; some do not look at gt."""
 
 Average = Callable[[Iterable[float]], float]
+
+
+def mean(values: Iterable[float]) -> float:
+    """Added up from the first to the last, so that all who average have the same digits."""
+    numbers = list(values)
+    return sum(numbers) / len(numbers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +61,7 @@ class Metric:
     about: str
     load: Callable[[Resources], Measure]
     needs_reference: bool = True
-    average: Average = fmean
+    average: Average = mean
 
     @property
     def directed(self) -> str:

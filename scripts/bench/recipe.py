@@ -4,11 +4,10 @@ import logging
 import warnings
 from pathlib import Path
 
+from esrgan.settings import Settings
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
-
-from esrgan.settings import Settings
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 

@@ -7,13 +7,13 @@ Network interpolation mixes their weights, image interpolation their outputs (se
 import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from esrgan.evaluation import SheetRow, compare, most_different_window, psnr_y
+from esrgan.evaluation import compare, open_metrics
+from esrgan.reports.sheet import SheetRow, most_different_window
 from esrgan.reports.tables import markdown_table
 from esrgan.types import Image, WholeImages
 
@@ -81,17 +81,17 @@ def measure_curves(
 ) -> Mapping[str, Curve]:
     """Of both interpolations, at `steps` + 1 places; `crop` pixels are left out on each side."""
     alphas = [step / steps for step in range(steps + 1)]
-    metric = partial(psnr_y, crop=crop)
+    ((metric, measure),) = open_metrics(["PSNR-Y"], crop=crop).items()
     networks = {
         f"alpha {alpha:g}": lambda _key, lq, alpha=alpha: network_output(alpha, lq)
         for alpha in alphas
     }
     by_network, by_image = [], []
-    for comparison in compare(networks, pairs, {"PSNR-Y": metric}):
+    for comparison in compare(networks, pairs, {metric: measure}):
         sys.stderr.write(f"{comparison.key}\n")
         sr_a, *_, sr_b = comparison.outputs.values()
-        by_network.append([score.values["PSNR-Y"] for score in comparison.scores])
-        by_image.append([metric(mix_images(sr_a, sr_b, alpha), comparison.gt) for alpha in alphas])
+        by_network.append([score.values[metric] for score in comparison.scores])
+        by_image.append([measure(mix_images(sr_a, sr_b, alpha), comparison.gt) for alpha in alphas])
     means = np.mean([by_network, by_image], axis=1).tolist()
     curves = [list(zip(alphas, values, strict=True)) for values in means]
     return dict(zip(KINDS, curves, strict=True))
