@@ -1,7 +1,7 @@
 """The losses of short runs, kept in `golden/`: whoever changes what a step computes sees it here.
 
-In double precision, so that the processor's way of adding up plays no part. Where a change is meant,
-the new train.csv of the run takes the file's place, in the commit that says why.
+In double precision, so that the processor's way of adding up plays no part. Where a change is
+meant, the new train.csv of the run takes the file's place, in the commit that says why.
 """
 
 import csv
