@@ -52,11 +52,7 @@ class Page:
         self.images.write(json.dumps({**about, "versions": versions}) + "\n")
 
     def finish(self, results: Sequence[BenchmarkResult]) -> None:
-        """Writes the file: title, tables and protocols of the results, images.
-
-        Raises:
-            ValueError: a file of this name has appeared in the meantime, not to be overwritten.
-        """
+        """Writes the file: title, tables and protocols of the results, images."""
         self.images.seek(0)
         parts = self.template.generate(
             title=self.title,
