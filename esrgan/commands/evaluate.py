@@ -251,7 +251,7 @@ class _Outputs:
         arguments, name = self.arguments, benchmark.name
         scores: list[Score] = []
         for number, comparison in enumerate(compared, start=1):
-            print(f"{name} {number}/{len(benchmark.pairs)}: {comparison.key}", file=sys.stderr)
+            sys.stderr.write(f"{name} {number}/{len(benchmark.pairs)}: {comparison.key}\n")
             scores += comparison.scores
             if arguments.save_images:
                 _save_images(comparison, arguments.save_images / name)
@@ -263,7 +263,7 @@ class _Outputs:
 
     def finish(self, results: Sequence[BenchmarkResult]) -> None:
         arguments = self.arguments
-        print(as_markdown(results, per_image=arguments.per_image))
+        sys.stdout.write(as_markdown(results, per_image=arguments.per_image) + "\n")
         if arguments.output:
             write_scores(results, arguments.output)
         if arguments.sheet:
@@ -287,7 +287,7 @@ def _open_outputs(
         return
     warning = size_warning(opened, arguments.page_images, num_methods=len(methods))
     if warning:
-        print(f"warning: {warning}", file=sys.stderr)
+        sys.stderr.write(f"warning: {warning}\n")
     arguments.page.parent.mkdir(parents=True, exist_ok=True)
     title = f"{', '.join(methods)} on {', '.join(benchmark.name for benchmark in opened)}"
     with open_page(arguments.page, title=title, overwrite=arguments.overwrite) as page:

@@ -152,7 +152,7 @@ def open_benchmarks(
     conventions: Mapping[str, Resize],
     open_pairs: Callable[..., ImagePairs],
 ) -> list[Benchmark]:
-    """Those that words stand for, each as for `benchmark_folders`.
+    """Those that words stand for, each as for `benchmark_folders`; no two may have one name.
 
     Args:
         words: of a command line.
@@ -160,9 +160,6 @@ def open_benchmarks(
         convention: the name of one; None: that which made the low-resolution files, else double.
         conventions: of MATLAB's bicubic, by their names.
         open_pairs: `esrgan.data.FolderPairs`.
-
-    Raises:
-        ValueError: a folder is missing or cannot be used, or two benchmarks have one name.
     """
     benchmarks = []
     for word in words:
@@ -266,10 +263,7 @@ def find_methods(
     """For each word on the command line a short name, and a file of weights or folder of results.
 
     `bicubic` has none. A folder for which `newest_weights` has a file is a run, and stands for it.
-
-    Raises:
-        ValueError: there is no such file or folder, two would have the same name, or one that
-            names an image.
+    No two may have the same name, and none that of an image.
     """
     found: dict[str, Path | None] = {}
     for word in words:

@@ -24,11 +24,7 @@ _SMALLEST_SIDE = {"alex": 31, "vgg": 16}  # below it, nothing is left for the la
 
 
 def lpips(*, backbone: Backbone, crop: int, device: torch.device) -> Measure:
-    """LPIPS 0.1 (Zhang et al., 2018), on features of AlexNet or VGG16.
-
-    Raises:
-        ValueError: the network or torchmetrics cannot be had; the message says what helps.
-    """
+    """LPIPS 0.1 (Zhang et al., 2018), on features of AlexNet or VGG16."""
 
     def build() -> nn.Module:
         from torchmetrics.image import LearnedPerceptualImagePatchSimilarity
@@ -40,11 +36,7 @@ def lpips(*, backbone: Backbone, crop: int, device: torch.device) -> Measure:
 
 
 def dists(*, crop: int, device: torch.device) -> Measure:
-    """DISTS (Ding et al., 2020), on features of VGG16, at full size.
-
-    Raises:
-        ValueError: the network or torchmetrics cannot be had; the message says what helps.
-    """
+    """DISTS (Ding et al., 2020), on features of VGG16, at full size."""
 
     def build() -> nn.Module:
         # Its public class would read the file of VGG16 again for each image
@@ -57,7 +49,7 @@ def dists(*, crop: int, device: torch.device) -> Measure:
 
 
 def _load(name: str, build: Callable[[], nn.Module], backbone: Backbone) -> nn.Module:
-    """`build()`, or the reason in words."""
+    """`build()`, or a ValueError that says what is missing and what helps."""
     try:
         return build().eval()
     except ImportError as error:

@@ -124,13 +124,7 @@ def open_metrics(
     device: "torch.device | None" = None,
     niqe_model: Path | str | None = None,
 ) -> dict[Metric, Measure]:
-    """The functions of metrics, with what they need loaded; none twice.
-
-    Args:
-        metrics: names or import paths, as for `find_metric`, or the metrics themselves.
-        crop: pixels left out on each side.
-        device: of networks that compare features; None: a GPU where there is one.
-        niqe_model: the file of NIQE's parameters; None: `NIQE_MODEL`.
+    """The functions of metrics, or of their names, with the `Resources` they need; none twice.
 
     Raises:
         ValueError: a name is no metric's, two metrics have one name, or a file or network is

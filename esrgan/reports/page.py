@@ -7,6 +7,7 @@ import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
@@ -25,18 +26,18 @@ _BYTES_PER_PIXEL = 1.5  # of each image; Set5 has 1.2
 _MAX_WEBP_SIDE = 16383  # of the format
 
 
+@dataclass(frozen=True)
 class Page:
-    """Takes images one at a time, and keeps none of them in memory."""
+    """Takes images one at a time, and keeps none of them in memory.
 
-    def __init__(
-        self, path: Path, *, title: str, overwrite: bool, template: Template, images: IO[str]
-    ) -> None:
-        """`images` is an empty file to collect them in, a line of JSON for all versions of each."""
-        self._path = path
-        self._title = title
-        self._overwrite = overwrite
-        self._template = template
-        self._images = images
+    `images` is an empty file to collect them in, a line of JSON for all versions of each.
+    """
+
+    path: Path
+    title: str
+    overwrite: bool
+    template: Template
+    images: IO[str]
 
     def add(self, benchmark: str, comparison: Comparison) -> None:
         """Shows an image below those before it."""
@@ -48,21 +49,17 @@ class Page:
             lines = [f"{m.name} {m.text(value)}" for m, value in scores.get(name, {}).items()]
             versions.append({"name": name, "type": media_type, "data": data, "scores": lines})
         about = {"key": comparison.key, "benchmark": benchmark, "height": height, "width": width}
-        self._images.write(json.dumps({**about, "versions": versions}) + "\n")
+        self.images.write(json.dumps({**about, "versions": versions}) + "\n")
 
     def finish(self, results: Sequence[BenchmarkResult]) -> None:
-        """Writes the file: title, tables and protocols of the results, images.
-
-        Raises:
-            ValueError: a file of this name has appeared in the meantime, not to be overwritten.
-        """
-        self._images.seek(0)
-        parts = self._template.generate(
-            title=self._title,
+        """Writes the file: title, tables and protocols of the results, images."""
+        self.images.seek(0)
+        parts = self.template.generate(
+            title=self.title,
             results=[(result, table_of_means(result)) for result in results],
-            images=map(json.loads, self._images),
+            images=map(json.loads, self.images),
         )
-        with writing_whole(self._path, overwrite=self._overwrite) as page:
+        with writing_whole(self.path, overwrite=self.overwrite) as page:
             # A file's name may have bytes that are no characters; they become question marks.
             page.writelines(part.encode(errors="replace") for part in parts)
 
@@ -81,7 +78,7 @@ def open_page(path: Path, *, title: str, overwrite: bool = False) -> Iterator[Pa
     text = files(__package__).joinpath("page.html").read_text("utf-8")
     template = environment.from_string(text)
     with tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent) as images:
-        yield Page(path, title=title, overwrite=overwrite, template=template, images=images)
+        yield Page(path, title, overwrite, template, images)
 
 
 def size_warning(

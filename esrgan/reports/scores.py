@@ -58,9 +58,7 @@ def table_of_means(result: BenchmarkResult) -> dict[str, dict[Metric, Mean]]:
 def as_markdown(results: Sequence[BenchmarkResult], *, per_image: bool = True) -> str:
     """Means for each benchmark, over all of them side by side if there are several, protocol.
 
-    Args:
-        results: with the same methods and metrics.
-        per_image: also the values of each image.
+    The results have the same methods and metrics; `per_image` adds the values of each image.
     """
     sections = [_section(result, per_image=per_image) for result in results]
     if len(results) > 1:

@@ -1,4 +1,5 @@
 import math
+import subprocess
 import sys
 
 import numpy as np
@@ -61,8 +62,6 @@ def test_functions_measure_as_they_are_asked_for_and_none_is_loaded_twice():
 
 
 def test_importing_the_metrics_does_not_wait_for_torch():
-    import subprocess
-
     code = "import sys, esrgan.evaluation; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -1,6 +1,7 @@
 """What a stranger does who adds a metric: one file, named by its import path."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,12 +74,14 @@ def test_it_has_its_place_in_tables_files_and_pictures(call, benchmark, tmp_path
     assert "SHARPNESS 20.0" in (tmp_path / "p.html").read_text()
 
 
-def test_two_metrics_of_one_name_are_refused(monkeypatch):
-    monkeypatch.setitem(METRICS, "SHARPNESS", METRICS["NIQE"])
-    found = find_metric("sharp_metrics.SHARPNESS")
-    assert find_metric("sharpness") is METRICS["NIQE"]
-    import dataclasses
+def test_with_its_line_among_the_metrics_it_has_a_short_name(monkeypatch):
+    metric = find_metric("sharp_metrics.SHARPNESS")
+    monkeypatch.setitem(METRICS, metric.name, metric)
+    assert find_metric("sharpness") is metric
+    assert list(open_metrics(["SHARPNESS", "sharp_metrics.SHARPNESS"], crop=0)) == [metric]
 
-    other = dataclasses.replace(found, digits=3)
+
+def test_two_metrics_of_one_name_are_refused():
+    found = find_metric("sharp_metrics.SHARPNESS")
     with pytest.raises(ValueError, match="two metrics have one name"):
-        open_metrics([found, other], crop=0)
+        open_metrics([found, replace(found, digits=3)], crop=0)
