@@ -9,7 +9,7 @@ import yaml
 from esrgan.commands import download
 from esrgan.commands.configs import configs_folder
 from esrgan.downloads.table import read_table
-from esrgan.evaluation import benchmark_folders
+from esrgan.evaluation.benchmarks import benchmark_folders
 
 NIQE = b"the parameters"
 
