@@ -16,7 +16,7 @@ from esrgan.networks.blocks import (
     upsampling_steps,
 )
 
-RELEASED_UNSHUFFLE = {1: 4, 2: 2}
+_RELEASED_UNSHUFFLE = {1: 4, 2: 2}
 """Scales whose released networks (Real-ESRGAN's) fold pixels into channels first."""
 
 
@@ -76,16 +76,10 @@ class RRDBNet(nn.Module):
     `unshuffle=1`, for which spandrel takes it. Spandrel also expects `growth_channels` to be 32.
 
     `residual_scaling` multiplies the residual of every block, dense or not. `batch_norm`, for
-    ablations, normalises after each convolution before the enlargement. `initialise` draws the
-    first weights.
+    ablations, normalises after each convolution before the enlargement.
 
     Attributes:
-        scale: Size of the output, that of the input being 1.
         unshuffle: Height and width of the input must be multiples of it.
-        architecture: All arguments but `initialise`, and the name of the class under `network`.
-
-    Raises:
-        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -102,15 +96,14 @@ class RRDBNet(nn.Module):
     ) -> None:
         super().__init__()
         upsampling_steps(scale, name="scale")
-        unshuffle = RELEASED_UNSHUFFLE.get(scale, 1) if unshuffle is None else unshuffle
-        numbers: dict[str, float] = {
-            "num_features": num_features,
-            "num_blocks": num_blocks,
-            "growth_channels": growth_channels,
-            "residual_scaling": residual_scaling,
-            "unshuffle": unshuffle,
-        }
-        require_positive(**numbers)
+        unshuffle = _RELEASED_UNSHUFFLE.get(scale, 1) if unshuffle is None else unshuffle
+        numbers = require_positive(
+            num_features=num_features,
+            num_blocks=num_blocks,
+            growth_channels=growth_channels,
+            residual_scaling=residual_scaling,
+            unshuffle=unshuffle,
+        )
         self.architecture: Architecture = {"network": "RRDBNet", "scale": scale, **numbers}
         self.architecture |= {"batch_norm": batch_norm}
         self.scale = scale
@@ -118,8 +111,9 @@ class RRDBNet(nn.Module):
         self.upsampling = upsampling_steps(scale * unshuffle, name="scale times unshuffle")
         self.conv_first = conv3x3(3 * unshuffle**2, num_features)
         block = (num_features, growth_channels, residual_scaling, batch_norm)
-        blocks = [ResidualInResidualDenseBlock(*block) for _ in range(num_blocks)]
-        self.body = nn.Sequential(*blocks)
+        self.body = nn.Sequential(
+            *(ResidualInResidualDenseBlock(*block) for _ in range(num_blocks))
+        )
         self.conv_body = conv3x3(num_features, num_features)
         self.norm_body = normalisation(num_features, enabled=batch_norm)
         for step, _ in enumerate(self.upsampling, start=1):
@@ -129,11 +123,6 @@ class RRDBNet(nn.Module):
         initialise(self)
 
     def forward(self, lq: Tensor) -> Tensor:
-        """Enlarge; the result is not clamped.
-
-        Raises:
-            ValueError: height or width is not a multiple of `unshuffle`.
-        """
         if self.unshuffle > 1:
             lq = self._unshuffle(lq)
         features = self.conv_first(lq)
