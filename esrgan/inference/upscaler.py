@@ -12,7 +12,7 @@ from esrgan.inference import tiles
 from esrgan.inference.network import at_least_float32, computing_exactly, to_pixels, to_tensor
 from esrgan.inference.tiles import Window
 from esrgan.types import Pixels
-from esrgan.weights import Generator, multiple_of
+from esrgan.weights import Generator, multiple_of, scale_of
 
 SMALLEST_TILE = 32
 """Half of it saves no memory: its overlap is what remains."""
@@ -55,7 +55,7 @@ class Upscaler:
             raise ValueError(f"tile ({tile}) must be at least 1 pixel")
         if not dtype.is_floating_point:
             raise ValueError(f"dtype ({dtype}) must be a floating-point type, as torch.float32 is")
-        self.scale = network.scale
+        self.scale = scale_of(network)
         self._multiple = multiple_of(network)
         self._network = copy.deepcopy(network).eval()
         self._network.to(dtype).to(memory_format=torch.channels_last)

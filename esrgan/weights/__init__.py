@@ -1,4 +1,4 @@
-from esrgan.weights.architecture import Generator, multiple_of
+from esrgan.weights.architecture import Generator, architecture_of, multiple_of, scale_of
 from esrgan.weights.interpolation import interpolate, lineage_warning
 from esrgan.weights.keys import KEY_LAYOUTS
 from esrgan.weights.load import generator_in, load_discriminator, load_generator, load_into
@@ -19,6 +19,7 @@ __all__ = [
     "RAW",
     "Generator",
     "WeightsError",
+    "architecture_of",
     "generator_in",
     "interpolate",
     "lineage_warning",
@@ -31,4 +32,5 @@ __all__ = [
     "read_weights_file",
     "save_onnx",
     "save_release",
+    "scale_of",
 ]

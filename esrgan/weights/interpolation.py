@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from esrgan.weights.architecture import Generator
+from esrgan.weights.architecture import Generator, architecture_of
 
 SAME_LINEAGE = 0.3
 """Measured `lineage_similarity`: 0.7 or more after a fine-tuning, harsh ones of small networks
@@ -75,10 +75,11 @@ def lineage_warning(a: Generator, b: Generator, *, names: str) -> str | None:
 
 
 def _refuse_different(a: Generator, b: Generator) -> None:
+    other = architecture_of(b)
     differences = [
-        f"{name} is {value} and {b.architecture.get(name, 'not known')}"
-        for name, value in a.architecture.items()
-        if value != b.architecture.get(name)
+        f"{name} is {value} and {other.get(name, 'not known')}"
+        for name, value in architecture_of(a).items()
+        if value != other.get(name)
     ]
     if differences:
         raise ValueError(

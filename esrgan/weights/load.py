@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from esrgan.weights.architecture import (
     Discriminator,
@@ -24,10 +24,9 @@ from esrgan.weights.reading import (
     read_weights_file,
 )
 
-_NUM_NAMED = 5
-"""How many keys a report names of each kind."""
+_NUM_NAMED = 5  # keys of each kind, in a report
 
-_Network = TypeVar("_Network", Generator, Discriminator)
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,24 +10,22 @@ from typing import TYPE_CHECKING
 import torch
 
 from esrgan.files import write_whole
-from esrgan.weights.architecture import Generator, multiple_of
+from esrgan.weights.architecture import Generator, architecture_of, multiple_of, scale_of
 from esrgan.weights.reading import WeightsError
 from esrgan.weights.release import check_release_target
 
 if TYPE_CHECKING:
     import onnx
 
-OPSET = 18
+_OPSET = 18
 """The oldest that PyTorch writes without a conversion afterwards; what runs ONNX has known it since
 2023."""
 
-TOLERANCE = 1e-4
+_TOLERANCE = 1e-4
 """What the output may differ from PyTorch's, of 1: a fortieth of a step of an 8-bit image."""
 
-SIZES = ((1, 8, 8), (2, 5, 12), (1, 23, 16))
+_SIZES = ((1, 8, 8), (2, 5, 12), (1, 23, 16))
 """On which the two are compared: batch, height, width, the latter times what the network needs."""
-
-PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 
 
 def save_onnx(
@@ -48,31 +46,26 @@ def save_onnx(
     """
     path = Path(path)
     check_release_target(path, suffixes=(".onnx",), overwrite=overwrite)
-    _require_packages()
+    missing = [name for name in ("onnx", "onnxruntime", "onnxscript") if find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"to write .onnx, {' and '.join(missing)} must be installed: pip install -e '.[onnx]'"
+        )
     network = deepcopy(network).to("cpu", torch.float32).eval()
     model = _export(network)
     _describe(model, network, metadata)
     content = model.SerializeToString()
     difference = _largest_difference(content, network)
-    if not difference <= TOLERANCE:  # not a number is not
+    if not difference <= _TOLERANCE:  # not a number is not
         raise WeightsError(
             f"{path} is not written: its output would differ from PyTorch's by {difference:.1e}, "
-            f"which is more than {TOLERANCE:.0e}"
+            f"which is more than {_TOLERANCE:.0e}"
         )
     write_whole(path, content, overwrite=overwrite)
     return difference
 
 
-def _require_packages() -> None:
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        raise ValueError(
-            f"to write .onnx, {' and '.join(missing)} must be installed: pip install -e '.[onnx]'"
-        )
-
-
 def _export(network: Generator) -> "onnx.ModelProto":
-    assert isinstance(network, torch.nn.Module)  # which its type cannot say
     multiple = multiple_of(network)
     side = torch.export.Dim
     shape = {0: side("batch"), 2: multiple * side("height"), 3: multiple * side("width")}
@@ -82,7 +75,7 @@ def _export(network: Generator) -> "onnx.ModelProto":
         input_names=["lq"],
         output_names=["sr"],
         dynamic_shapes=(shape,),
-        opset_version=OPSET,
+        opset_version=_OPSET,
         verbose=False,
     )
     assert program is not None  # it is where no file is named
@@ -96,9 +89,9 @@ def _describe(model: "onnx.ModelProto", network: Generator, metadata: Mapping[st
         del part.metadata_props[:]  # the exporter's notes, paths of this machine among them
     about = {
         **metadata,
-        "scale": str(network.scale),
+        "scale": str(scale_of(network)),
         "multiple_of": str(multiple_of(network)),
-        "architecture": json.dumps(network.architecture),
+        "architecture": json.dumps(architecture_of(network)),
     }
     onnx.helper.set_model_props(model, about)
 
@@ -112,7 +105,7 @@ def _largest_difference(content: bytes, network: Generator) -> float:
     multiple = multiple_of(network)
     numbers = torch.Generator().manual_seed(0)
     differences = []
-    for batch, height, width in SIZES:
+    for batch, height, width in _SIZES:
         lq = torch.rand(batch, 3, height * multiple, width * multiple, generator=numbers)
         (sr,) = session.run(["sr"], {"lq": lq.numpy()})
         with torch.no_grad():

@@ -22,10 +22,10 @@ class WeightsError(ValueError):
     """A weight file cannot be used; the message names it."""
 
 
-CONTAINERS = ("state_dict", "model_state_dict", "model", "net")
+_CONTAINERS = ("state_dict", "model_state_dict", "model", "net")
 """Wrappers that do not say of which network: Lightning, MMagic and training loops of any kind."""
 
-WRAPPING_PREFIXES = ("module.", "_orig_mod.")
+_WRAPPING_PREFIXES = ("module.", "_orig_mod.")
 """Put before each name by data-parallel wrappers and `torch.compile`."""
 
 
@@ -35,7 +35,7 @@ class Part:
 
     Attributes:
         name: for messages.
-        wrappers: keys of the file that they may be under, the preferred first; `CONTAINERS` may be
+        wrappers: keys of the file that they may be under, the preferred first; `_CONTAINERS` may be
             around these.
         prefixes: what may be before each of their names, the preferred first.
         marked: whether one of these must be there. Where not, a file of bare weights is this part.
@@ -48,7 +48,7 @@ class Part:
 
     def unwrap(self, content: _Mapping) -> tuple[_Mapping, bool]:
         """What is inside of all wrappers, and whether one of this part's own was there."""
-        for key in (*self.wrappers, *CONTAINERS):
+        for key in (*self.wrappers, *_CONTAINERS):
             if isinstance(content.get(key), Mapping):
                 inner, marked = self.unwrap(content[key])
                 return inner, marked or key in self.wrappers
@@ -56,7 +56,7 @@ class Part:
 
     def strip(self, state: StateDict) -> tuple[StateDict, bool]:
         """The same for the names of the weights. Where some have a prefix, others are left out."""
-        for prefix in (*self.prefixes, *WRAPPING_PREFIXES):
+        for prefix in (*self.prefixes, *_WRAPPING_PREFIXES):
             inner = {k.removeprefix(prefix): t for k, t in state.items() if k.startswith(prefix)}
             if inner:
                 bare, marked = self.strip(inner)
@@ -208,7 +208,7 @@ def _check_tensors(path: Path, content: _Mapping, part: Part) -> StateDict:
     if strange or not content:
         raise WeightsError(
             f"{path} holds no {part.name}: no weights by name, bare or under one of "
-            f"{', '.join((*part.wrappers, *CONTAINERS))}; it has "
+            f"{', '.join((*part.wrappers, *_CONTAINERS))}; it has "
             f"{', '.join(strange[:5]) or 'nothing'}"
         )
     return {str(key): value for key, value in content.items()}

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 
 from esrgan.files import check_target, write_whole
-from esrgan.weights.architecture import Generator
+from esrgan.weights.architecture import Generator, architecture_of, scale_of
 from esrgan.weights.keys import KeyLayout, StateDict, released
 from esrgan.weights.reading import WeightsError
 
@@ -49,12 +49,13 @@ def save_release(
     path = Path(path)
     check_release_target(path, suffixes=_SUFFIXES, overwrite=overwrite)
     state = layout(_portable(network, dtype))
-    about = {"scale": str(network.scale), **metadata}
+    architecture = architecture_of(network)
+    about = {"scale": str(scale_of(network)), **metadata}
     if path.suffix == ".safetensors":
-        header = {**about, "architecture": json.dumps(network.architecture)}
+        header = {**about, "architecture": json.dumps(architecture)}
         content = safetensors.torch.save(state, header)
     else:
-        beside = {"architecture": network.architecture, "metadata": about}
+        beside = {"architecture": architecture, "metadata": about}
         content = _torch_bytes(state, beside, bare=layout is not released)
     write_whole(path, content, overwrite=overwrite)
 
