@@ -54,7 +54,6 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code: 0; 2 where something could not be done; 130 after Ctrl-C."""
     return report_errors(lambda: _run(_parse_arguments(argv)))
 
 
@@ -67,15 +66,12 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     add("weights", metavar="WEIGHTS")
     add("images", nargs="+", metavar="IMAGES")
     add("--output", type=Path, required=True, metavar="FOLDER", help="of the results")
-    text = "of the results; default: png"
-    add("--format", choices=("png", "jpg", "webp"), default="png", help=text)
-    text = "1 to 100, of jpg (default: 95) and of webp (default: lossless)"
-    add("--quality", type=int, metavar="N", help=text)
+    add("--format", choices=("png", "jpg", "webp"), default="png", help="default: png")
+    add("--quality", type=int, metavar="N", help="1 to 100; default: jpg 95, webp lossless")
     add("--suffix", default="", metavar="TEXT", help="after the names: with _x4, a.jpg is a_x4.png")
     choice = parser.add_mutually_exclusive_group()
     choose = partial(choice.add_argument, dest="existing", action="store_const")
-    text = "leave results that are there, as to continue after an interruption"
-    choose("--skip-existing", const=Existing.SKIP, help=text)
+    choose("--skip-existing", const=Existing.SKIP, help="make only results that are not there")
     choose("--overwrite", const=Existing.OVERWRITE, help="write over earlier results")
     parser.set_defaults(existing=Existing.REFUSE)
     add("--with", dest="other", metavar="WEIGHTS", help="interpolate with these, see --alpha")
@@ -164,12 +160,13 @@ def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
 
     from esrgan.hardware import choose_device, fastest_dtype
     from esrgan.inference import Upscaler
+    from esrgan.weights import scale_of
 
     device = choose_device(arguments.device)
     network, name = _load(path, other, arguments.alpha)
     network.to(device)
     make = partial(Upscaler, network, tile=arguments.tile, self_ensemble=arguments.self_ensemble)
-    about = f"{name}: x{network.scale}, on {device}"
+    about = f"{name}: x{scale_of(network)}, on {device}"
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     if arguments.precision != "auto":
         upscaler = make(dtype=dtypes[arguments.precision])
@@ -197,7 +194,7 @@ def _load(path: Path, other: Path | None, alpha: float | None) -> tuple["Generat
 
 @dataclass(frozen=True, kw_only=True)
 class _PictureWork:
-    """What is done with each file. `factor` is the size of the result, that of the file being 1."""
+    """What is done with each file; `factor` is the size of its result, its own being 1."""
 
     upscalers: Mapping[int, "Upscaler"]
     factor: float
@@ -216,8 +213,11 @@ class _PictureWork:
         return picture
 
     def enlarge(self, job: Job, picture: Picture) -> Picture:
+        def show(num_pixels: int) -> None:
+            self.bar.update(round(num_pixels * self.factor**2))
+
         self.bar.set_postfix_str(job.source.name)
-        return enlarge(picture, self.upscalers[picture.colour.itemsize], progress=self._show)
+        return enlarge(picture, self.upscalers[picture.colour.itemsize], progress=show)
 
     def write(self, job: Job, picture: Picture) -> int:
         scale = self.upscalers[picture.colour.itemsize].scale
@@ -229,6 +229,3 @@ class _PictureWork:
 
     def _final(self, side: int) -> int:
         return max(round(side * self.factor), 1)
-
-    def _show(self, num_pixels: int) -> None:
-        self.bar.update(round(num_pixels * self.factor**2))

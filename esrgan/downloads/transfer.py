@@ -32,6 +32,10 @@ Bars = Callable[[str, str], AbstractContextManager[Bar]]
 """Makes a progress bar of a label and a unit, "B" or "images"."""
 
 _CHUNK = 2**18  # bytes
+_STALL = 30.0  # seconds without a byte, also for a connection
+_TRIES = 6  # so many in a row without worth, and an address is given up
+_WORTH = 2**20  # bytes; with as many more, an interrupted try counts as none
+_PAUSE = 1.0  # seconds before the second try; doubled before each further one
 _LONGEST_PAUSE = 60.0  # seconds
 _MAX_REDIRECTS = 5
 _PARTIAL, _BEHIND_THE_END = 206, 416
@@ -51,23 +55,6 @@ class _TransferError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long to go on.
-
-    Attributes:
-        stall: seconds without a byte, also for a connection.
-        tries: that many in a row without worth, and the address is given up.
-        worth: bytes that make an interrupted try count as none.
-        pause: seconds before the second try; doubled before each further one.
-    """
-
-    stall: float = 30.0
-    tries: int = 6
-    worth: int = 2**20
-    pause: float = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Version:
     """What a server has.
 
@@ -81,7 +68,7 @@ class _Version:
     size: int | None
 
 
-def fetch(address: str, part: Path, *, size: int | None, patience: Patience, bar: Bar) -> None:
+def fetch(address: str, part: Path, *, size: int | None, bar: Bar) -> None:
     """Complete a part, which may be missing or of another address. `size` is that of the whole.
 
     Raises:
@@ -94,19 +81,19 @@ def fetch(address: str, part: Path, *, size: int | None, patience: Patience, bar
     failures, most = 0, size_of(part)
     while True:
         try:
-            return _try(address, part, size, patience.stall, bar)
+            return _try(address, part, size, bar)
         except _TransferError as error:
             have = size_of(part)
-            failures = 0 if have >= most + patience.worth else failures + 1
+            failures = 0 if have >= most + _WORTH else failures + 1
             most = max(most, have)
-            if failures >= patience.tries:
+            if failures >= _TRIES:
                 raise UnavailableError(f"fails: {error} ({failures} tries)") from error
-            pause = min(_LONGEST_PAUSE, patience.pause * 2 ** max(0, failures - 1))
+            pause = min(_LONGEST_PAUSE, _PAUSE * 2 ** max(0, failures - 1))
             log.warning("%s: %s; again in %.0f s", part.stem, error, pause)
         time.sleep(pause)
 
 
-def _try(address: str, part: Path, known: int | None, stall: float, bar: Bar) -> None:
+def _try(address: str, part: Path, known: int | None, bar: Bar) -> None:
     begun = _begun(part)
     have = size_of(part) if begun else 0
     wanted = {"User-Agent": "esrgan", "Accept-Encoding": "identity"}
@@ -114,7 +101,7 @@ def _try(address: str, part: Path, known: int | None, stall: float, bar: Bar) ->
         if have == begun.size:
             return
         wanted |= {"Range": f"bytes={have}-", "If-Range": begun.validator}
-    with Session() as session, _ask(session, address, wanted, stall) as response:
+    with Session() as session, _ask(session, address, wanted) as response:
         status, place = response.status_code, response.headers.get("Content-Range", "").strip()
         if status == _BEHIND_THE_END and have and place == f"bytes */{have}":
             return  # the part is complete
@@ -136,12 +123,12 @@ def _try(address: str, part: Path, known: int | None, stall: float, bar: Bar) ->
         _copy(response, part, start, size, bar)
 
 
-def _ask(session: Session, address: str, headers: dict[str, str], stall: float) -> Response:
+def _ask(session: Session, address: str, headers: dict[str, str]) -> Response:
     """The answer, after redirects: all or part of a file, or that there is no such part."""
     session.max_redirects = _MAX_REDIRECTS
     hooks = {"response": _judge_redirect}
     try:
-        response = session.get(address, headers=headers, stream=True, timeout=stall, hooks=hooks)
+        response = session.get(address, headers=headers, stream=True, timeout=_STALL, hooks=hooks)
     except UnavailableError:
         raise
     except (OSError, ValueError, HTTPError) as error:

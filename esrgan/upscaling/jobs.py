@@ -77,12 +77,10 @@ def find_images(words: Sequence[str], *, output: Path) -> list[Found]:
 
 
 def _existing(word: str) -> list[Path]:
-    if Path(word).exists():
-        return [Path(word)]
-    paths = [Path(name) for name in sorted(glob.glob(word, recursive=True))]  # noqa: PTH207
-    if not paths:
+    names = [word] if Path(word).exists() else sorted(glob.glob(word, recursive=True))  # noqa: PTH207
+    if not names:
         raise ValueError(f"{word} must be a file, a folder or a pattern such as 'photos/*.jpg'")
-    return paths
+    return [Path(name) for name in names]
 
 
 def _images(folder: Path, output: Path) -> list[Found]:
