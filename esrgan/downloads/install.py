@@ -63,7 +63,7 @@ def _fetch_and_place(
     places = [output / s.file if s.is_archive else target for s in entry.sources]
     ways = [*zip(entry.sources, places, strict=True)]
     # What was begun is continued, though another source may come first
-    ways.sort(key=lambda way: not (way[1].is_file() or transfer.begun_at(_part_of(way[1]))))
+    ways.sort(key=lambda way: not (way[1].is_file() or transfer.begun(_part_of(way[1])).address))
     reasons: list[str] = []
     for source, file in ways:
         if reasons:
@@ -112,9 +112,9 @@ def _download(source: Source, file: Path, bars: Bars) -> None:
 
 
 def _fetch_from_any(source: Source, part: Path, bars: Bars) -> None:
-    begun = transfer.begun_at(part)
+    begun_at = transfer.begun(part).address
     reasons = []
-    for address in sorted(source.addresses, key=lambda address: address != begun):
+    for address in sorted(source.addresses, key=lambda address: address != begun_at):
         try:
             return _fetch_verified(address, source, part, bars)
         except UnavailableError as error:

@@ -10,10 +10,10 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from socket import EAI_AGAIN, gaierror
 from ssl import SSLCertVerificationError
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from requests import Response, Session
@@ -54,18 +54,12 @@ class _TransferError(Exception):
     """A transfer failed in a way that another attempt may not."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Version:
-    """What a server has.
+class Version(NamedTuple):
+    """What a server has: its name for this version (an ETag or a date), and the size of it all."""
 
-    Attributes:
-        validator: the server's name for this version, an ETag or a date.
-        size: in bytes, of the whole.
-    """
-
-    address: str
-    validator: str | None
-    size: int | None
+    address: str | None = None
+    validator: str | None = None
+    size: int | None = None
 
 
 def fetch(address: str, part: Path, *, size: int | None, bar: Bar) -> None:
@@ -76,7 +70,7 @@ def fetch(address: str, part: Path, *, size: int | None, bar: Bar) -> None:
         ValueError: the disk is too small.
         OSError: the part cannot be written.
     """
-    if begun_at(part) != address:
+    if begun(part).address != address:
         discard(part)
     failures, most = 0, size_of(part)
     while True:
@@ -94,32 +88,31 @@ def fetch(address: str, part: Path, *, size: int | None, bar: Bar) -> None:
 
 
 def _try(address: str, part: Path, known: int | None, bar: Bar) -> None:
-    begun = _begun(part)
-    have = size_of(part) if begun else 0
+    before = begun(part)
+    have = size_of(part) if before.validator else 0
     wanted = {"User-Agent": "esrgan", "Accept-Encoding": "identity"}
-    if begun and begun.validator and have:
-        if have == begun.size:
+    if have and before.validator:
+        if have == before.size:
             return
-        wanted |= {"Range": f"bytes={have}-", "If-Range": begun.validator}
+        wanted |= {"Range": f"bytes={have}-", "If-Range": before.validator}
     with Session() as session, _ask(session, address, wanted) as response:
         status, place = response.status_code, response.headers.get("Content-Range", "").strip()
         if status == _BEHIND_THE_END and have and place == f"bytes */{have}":
             return  # the part is complete
         version = _version_of(response, address)
         if status in (_PARTIAL, _BEHIND_THE_END) and not (
-            begun and have and place.startswith(f"bytes {have}-") and _is_same(version, begun)
+            have and place.startswith(f"bytes {have}-") and _is_same(version, before)
         ):
             discard(part)
             raise _TransferError("the file has changed, or another part came than asked for")
         start = have if status == _PARTIAL else 0
-        if start and begun and known is None:
-            known = begun.size
-        size = _judge_size(response, version.size, known)
+        expected = before.size if start and known is None else known
+        size = _judge_size(response, version.size, expected)
         require_space(part.parent, (size or 0) - start)
         if not start:
             discard(part)
             if version.validator:
-                write_whole(_beside(part), json.dumps(asdict(version)).encode(), overwrite=True)
+                write_whole(_beside(part), json.dumps(version._asdict()).encode(), overwrite=True)
         _copy(response, part, start, size, bar)
 
 
@@ -170,7 +163,7 @@ def _judge_failure(error: Exception) -> Exception:
     return _TransferError(f"no {what}: {str(root) or type(root).__name__}")
 
 
-def _version_of(response: Response, address: str) -> _Version:
+def _version_of(response: Response, address: str) -> Version:
     headers = response.headers
     is_page = headers.get("Content-Type", "").lower().startswith("text/html")
     if is_page and response.status_code != _BEHIND_THE_END:
@@ -182,14 +175,13 @@ def _version_of(response: Response, address: str) -> _Version:
     if response.status_code == _PARTIAL:
         size = headers.get("Content-Range", "").rpartition("/")[2].strip()
     is_number = re.fullmatch("[0-9]{1,18}", size)
-    return _Version(address=address, validator=validator, size=int(size) if is_number else None)
+    return Version(address=address, validator=validator, size=int(size) if is_number else None)
 
 
-def _is_same(version: _Version, begun: _Version) -> bool:
+def _is_same(version: Version, before: Version) -> bool:
     """As far as the server tells."""
-    return version.validator in (None, begun.validator) and (
-        version.size is None or begun.size in (None, version.size)
-    )
+    is_size = version.size is None or before.size in (None, version.size)
+    return is_size and version.validator in (None, before.validator)
 
 
 def _judge_size(response: Response, told: int | None, known: int | None) -> int | None:
@@ -226,10 +218,12 @@ def _copy(response: Response, part: Path, done: int, size: int | None, bar: Bar)
         raise _TransferError(f"the connection ended at {done}{place}")
 
 
-def begun_at(part: Path) -> str | None:
-    """The address that a part is from, if it can be continued."""
-    version = _begun(part)
-    return version.address if version else None
+def begun(part: Path) -> Version:
+    """What a part is of, if it can be continued; else nothing is known."""
+    try:
+        return Version(**json.loads(_beside(part).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return Version()
 
 
 def discard(part: Path) -> None:
@@ -260,10 +254,3 @@ def require_space(folder: Path, needed: int) -> None:
 
 def _beside(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
-
-
-def _begun(part: Path) -> _Version | None:
-    try:
-        return _Version(**json.loads(_beside(part).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None

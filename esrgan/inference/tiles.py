@@ -66,9 +66,7 @@ class Window(NamedTuple):
     def split(self, side: int, *, multiple: int) -> list[Self]:
         """Windows of about equal size that make up this one, no side of them longer than `side`.
 
-        Args:
-            side: at least `multiple`.
-            multiple: they begin at multiples of it, as this one does.
+        They begin at multiples of `multiple`, as this one does; `side` must not be less than it.
         """
         rows = _parts(self.top, self.bottom, side, multiple)
         columns = _parts(self.left, self.right, side, multiple)
@@ -111,11 +109,7 @@ class Footprint(NamedTuple):
 
 
 def measure_footprint(network: Generator) -> Footprint:
-    """Found by looking at each convolution while a few pixels pass.
-
-    Args:
-        network: in evaluation mode.
-    """
+    """Found by looking at each convolution while a few pixels pass, in evaluation mode."""
     multiple = multiple_of(network)
     side = 8 * multiple
     reach = variance = 0.0
@@ -150,8 +144,7 @@ def memory_for_a_tile(device: torch.device) -> int:
 
 def is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
     """Whether it was memory that lacked: for that of a CPU, torch has no type of error."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
     # Of torch's allocator, and of oneDNN, which has no other words for it
     words = ("can't allocate memory", "could not create a primitive")
-    return any(phrase in str(error) for phrase in words)
+    is_of_its_type = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return is_of_its_type or any(phrase in str(error) for phrase in words)

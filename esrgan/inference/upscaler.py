@@ -14,7 +14,7 @@ from esrgan.inference.tiles import Window
 from esrgan.types import Pixels
 from esrgan.weights import Generator, multiple_of, scale_of
 
-SMALLEST_TILE = 32
+_SMALLEST_TILE = 32
 """Half of it saves no memory: its overlap is what remains."""
 
 INT32_MAX = 2**31 - 1
@@ -35,9 +35,6 @@ class Upscaler:
         self_ensemble: take the mean over the eight flips and rotations of the input (Lim et al.,
             "Enhanced deep residual networks for single image super-resolution", CVPR Workshops
             2017, section 3.4). Takes eight times as long.
-
-    Attributes:
-        scale: Size of the output, that of the input being 1.
 
     Raises:
         ValueError: `tile` is less than 1, or `dtype` is no floating-point type.
@@ -124,11 +121,11 @@ class Upscaler:
             min(memory // (maps + outputs), INT32_MAX // elements),
             overlap=overlap,
             multiple=self._multiple,
-            smallest=SMALLEST_TILE,
+            smallest=_SMALLEST_TILE,
         )
 
     def _half(self, side: int) -> int:
-        if side // 2 < SMALLEST_TILE:
+        if side // 2 < _SMALLEST_TILE:
             around = f"{self._footprint.overlap} more on each side"
             raise ValueError(
                 f"out of memory on {self._weights.device} with a tile of {side} pixels and "

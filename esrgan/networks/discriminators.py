@@ -113,12 +113,8 @@ def _add_stages(
 ) -> int:
     """Give a network its convolutions, and return how many channels the last one has.
 
-    Args:
-        network: knows its number of stages; in each, the second convolution halves the map.
-        num_features: channels of the first stage; they double up to 8 times as many.
-        halving: size of the kernels that halve the map.
-        bias: of all convolutions; the first has one anyway.
-        batch_norm: after all convolutions but the first.
+    The second of each stage halves the map, by kernels of size `halving`. The first of all has a
+    bias and no BatchNorm.
     """
     num_in = 3
     for stage in range(network.num_stages):

@@ -2,7 +2,6 @@ from esrgan.weights.architecture import Generator, architecture_of, multiple_of,
 from esrgan.weights.interpolation import interpolate, lineage_warning
 from esrgan.weights.keys import KEY_LAYOUTS
 from esrgan.weights.load import generator_in, load_discriminator, load_generator, load_into
-from esrgan.weights.onnx import save_onnx
 from esrgan.weights.reading import (
     EMA,
     RAW,
@@ -11,7 +10,7 @@ from esrgan.weights.reading import (
     read_metadata,
     read_weights_file,
 )
-from esrgan.weights.release import save_release
+from esrgan.weights.release import save_onnx, save_release
 
 __all__ = [
     "EMA",

@@ -44,7 +44,7 @@ def multiple_of(network: Generator) -> int:
     return int(getattr(network, "unshuffle", 1))
 
 
-def build_generator_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Generator:
+def build_generator(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Generator:
     """The generator whose weights these are, without their values.
 
     Args:
@@ -84,7 +84,7 @@ def build_generator_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]
     )
 
 
-def build_discriminator_for(state: Mapping[str, Tensor]) -> Discriminator:
+def build_discriminator(state: Mapping[str, Tensor]) -> Discriminator:
     """The discriminator whose weights these are, in the names of Real-ESRGAN, without their values.
 
     Raises:

@@ -7,12 +7,8 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from esrgan.weights.architecture import (
-    Discriminator,
-    Generator,
-    build_discriminator_for,
-    build_generator_for,
-)
+from esrgan.weights import architecture
+from esrgan.weights.architecture import Discriminator, Generator
 from esrgan.weights.keys import StateDict
 from esrgan.weights.reading import (
     DISCRIMINATOR,
@@ -65,11 +61,8 @@ def load_generator(path: Path | str, *, part: Part = GENERATOR) -> Generator:
     Residual scaling, and that one step of RRDBNet enlarges by 3, are not to be seen there: they are
     taken from the file's `architecture` entry (our releases and checkpoints have it), and are
     otherwise as published: 0.2 in RRDBNet, 1 in SRResNet, no step of 3. All other generators of
-    `esrgan.networks` are built from that entry.
-
-    Args:
-        path: .pth, .pt, .ckpt or .safetensors.
-        part: which of a file's weights: the average (EMA) where there is one, unless told.
+    `esrgan.networks` are built from that entry. Of several sets of weights, the average (EMA) is
+    taken unless `part` says otherwise.
 
     Raises:
         WeightsError: as for `load_state_dict_file`, or the weights are of no network known here.
@@ -79,7 +72,7 @@ def load_generator(path: Path | str, *, part: Part = GENERATOR) -> Generator:
 
 def generator_in(file: WeightsFile, *, part: Part = GENERATOR) -> Generator:
     """`load_generator` of a file that has been read; the network takes over its tensors."""
-    return _network_in(file, part, lambda state: build_generator_for(state, file.architecture))
+    return _network_in(file, part, lambda s: architecture.build_generator(s, file.architecture))
 
 
 def load_discriminator(path: Path | str) -> Discriminator:
@@ -90,7 +83,7 @@ def load_discriminator(path: Path | str) -> Discriminator:
     Raises:
         WeightsError: as for `load_state_dict_file`, or there is no discriminator known here.
     """
-    return _network_in(read_weights_file(path), DISCRIMINATOR, build_discriminator_for)
+    return _network_in(read_weights_file(path), DISCRIMINATOR, architecture.build_discriminator)
 
 
 def load_into(network: Generator, path: Path | str, *, allow_partial: bool) -> MatchReport:

@@ -105,6 +105,8 @@ class WeightsFile:
     def weights(self, part: Part) -> StateDict:
         """One network's, in the names of the released networks, as float32 on the CPU.
 
+        Wrappers and prefixes of other programs are taken off.
+
         Raises:
             WeightsError: the part is not there, is anything but weights, or one is not finite.
         """
@@ -152,25 +154,16 @@ def read_weights_file(path: Path | str) -> WeightsFile:
 
 
 def load_state_dict_file(path: Path | str) -> StateDict:
-    """Read the weights of a generator from .pth, .pt, .ckpt or .safetensors.
-
-    Wrappers and prefixes of other programs are taken off, the sets of layer names that the authors
-    have used become one, half precision becomes float32. An average of the weights (EMA) is
-    preferred.
+    """Read the weights of a generator, of which the average (EMA) is preferred.
 
     Raises:
-        WeightsError: the file cannot be read, holds anything but weights, or a weight that is not
-            finite.
+        WeightsError: the file cannot be read, holds anything but weights, or one is not finite.
     """
     return read_weights_file(path).weights(GENERATOR)
 
 
 def read_metadata(path: Path | str) -> dict[str, str]:
-    """`WeightsFile.describe` of a path.
-
-    Raises:
-        WeightsError: the file cannot be read.
-    """
+    """`WeightsFile.describe` of a path."""
     return read_weights_file(path).describe()
 
 
