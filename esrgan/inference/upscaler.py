@@ -2,15 +2,21 @@
 
 import copy
 from collections.abc import Callable
-from itertools import product
+from itertools import count, product
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from esrgan.inference import tiles
-from esrgan.inference.network import at_least_float32, computing_exactly, to_pixels, to_tensor
-from esrgan.inference.tiles import Window
+from esrgan.hardware import free_memory
+from esrgan.inference.network import (
+    at_least_float32,
+    computing_exactly,
+    measure_footprint,
+    to_pixels,
+    to_tensor,
+)
 from esrgan.types import Pixels
 from esrgan.weights import Generator, multiple_of, scale_of
 
@@ -19,6 +25,60 @@ _SMALLEST_TILE = 32
 
 INT32_MAX = 2**31 - 1
 """Numbers in a tensor, at most: some of torch's functions on GPUs (interpolate) count so far."""
+
+CPU_LIMIT = 7 << 28
+"""Bytes that a tile may take on a CPU: 1.75 GiB, so that with a result of 100 megapixels it is 2.
+
+Larger tiles save the time of overlaps, but ever less of it.
+"""
+
+
+class Window(NamedTuple):
+    """A rectangle in pixels; the ends are behind its last row and column."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def scaled(self, scale: int) -> Self:
+        """The same rectangle of the image that is `scale` times as large."""
+        return type(self)(*(scale * edge for edge in self))
+
+    def seen_from(self, other: Self) -> Self:
+        """Counted from the corner of a window around it."""
+        rows, columns = (edge - other.top for edge in self[:2]), (e - other.left for e in self[2:])
+        return type(self)(*rows, *columns)
+
+    def grown(self, pixels: int, *, within: Self) -> Self:
+        """With more pixels on each side, as far as the image has them."""
+        return type(self)(
+            max(self.top - pixels, within.top),
+            min(self.bottom + pixels, within.bottom),
+            max(self.left - pixels, within.left),
+            min(self.right + pixels, within.right),
+        )
+
+    def split(self, side: int, *, multiple: int) -> list[Self]:
+        """Windows of about equal size that make up this one, no side of them longer than `side`.
+
+        They begin at multiples of `multiple`, as this one does; `side` must not be less than it.
+        """
+        rows = _parts(self.top, self.bottom, side, multiple)
+        columns = _parts(self.left, self.right, side, multiple)
+        return [type(self)(*row, *column) for row in rows for column in columns]
 
 
 class Upscaler:
@@ -57,7 +117,7 @@ class Upscaler:
         self._network = copy.deepcopy(network).eval()
         self._network.to(dtype).to(memory_format=torch.channels_last)
         self._weights = next(self._network.parameters())
-        self._footprint = tiles.measure_footprint(self._network)
+        self._footprint = measure_footprint(self._network)
         self._tile = tile
         self._self_ensemble = self_ensemble
 
@@ -115,8 +175,8 @@ class Upscaler:
         overlap, elements = self._footprint
         maps = 3 * elements * self._weights.element_size()
         outputs = (16 if self._self_ensemble else 4) * 3 * self.scale**2 * torch.float32.itemsize
-        memory = tiles.memory_for_a_tile(self._weights.device)
-        return tiles.side_for(
+        memory = memory_for_a_tile(self._weights.device)
+        return side_for(
             image,
             min(memory // (maps + outputs), INT32_MAX // elements),
             overlap=overlap,
@@ -137,7 +197,7 @@ class Upscaler:
         try:
             return self._upscale(pixels, window)
         except (RuntimeError, MemoryError) as error:
-            if not tiles.is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
         # Only here, behind the block, the error is gone, and with it the tensors of its traceback
         if self._weights.device.type == "cuda":
@@ -174,3 +234,38 @@ def _require_rgb(pixels: Pixels) -> None:
         raise ValueError(
             f"the image is {pixels.dtype} {pixels.shape}: expected RGB, uint8 or uint16 (H, W, 3)"
         )
+
+
+def _parts(begin: int, end: int, side: int, multiple: int) -> list[tuple[int, int]]:
+    cells = -(-(end - begin) // multiple)
+    number = -(-cells // (side // multiple))
+    cuts = [begin + cells * part // number * multiple for part in range(number)]
+    return list(zip(cuts, [*cuts[1:], end], strict=True))
+
+
+def side_for(image: Window, pixels: int, *, overlap: int, multiple: int, smallest: int) -> int:
+    """The longest side of tiles that have at most `pixels` with their overlap, or `smallest`."""
+    longest = max(image.height, image.width)
+    for parts in count(1):
+        side = -(-longest // (parts * multiple)) * multiple
+        tiles = (tile.grown(overlap, within=image) for tile in image.split(side, multiple=multiple))
+        if side <= smallest or max(tile.height * tile.width for tile in tiles) <= pixels:
+            return side
+    raise AssertionError("unreachable: sides become shorter")
+
+
+def memory_for_a_tile(device: torch.device) -> int:
+    """Bytes of what is free now, with a part left for others."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return (free + kept) * 3 // 4
+    return min(CPU_LIMIT, free_memory() // 2)
+
+
+def is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
+    """Whether it was memory that lacked: for that of a CPU, torch has no type of error."""
+    # Of torch's allocator, and of oneDNN, which has no other words for it
+    words = ("can't allocate memory", "could not create a primitive")
+    is_of_its_type = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return is_of_its_type or any(phrase in str(error) for phrase in words)
