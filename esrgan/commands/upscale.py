@@ -27,7 +27,6 @@ from esrgan.upscaling.jobs import Existing, Job, find_images, plan_jobs, run_job
 
 if TYPE_CHECKING:
     from esrgan.inference import Upscaler
-    from esrgan.weights import Generator
 
 MAX_PIXELS = 2**30
 """Of a result: OpenCV, and much that is built on it, opens no larger ones."""
@@ -110,14 +109,14 @@ def _run(arguments: Arguments) -> int:
     ending = f"{arguments.suffix}.{arguments.format}"
     jobs = plan_jobs(images, arguments.output, ending=ending, existing=arguments.existing)
     if len(jobs) < len(images):
-        sys.stdout.write(f"{len(images) - len(jobs)} of {len(images)} exist and are left\n")
+        print(f"{len(images) - len(jobs)} of {len(images)} exist and are left")
     return FAILED if jobs and _upscale_all(jobs, arguments) else 0
 
 
 def _upscale_all(jobs: Sequence[Job], arguments: Arguments) -> int:
     """Returns how many failed. Their names and reasons are written when all have been tried."""
     upscalers, about = _open_network(arguments)
-    sys.stdout.write(f"{about}\n")
+    print(about)
     factor = upscalers[1].scale if arguments.outscale is None else arguments.outscale
     failures, num_pixels, start = [], 0, time.monotonic()
     with tqdm(unit="px", unit_scale=True, disable=None) as bar:
@@ -136,9 +135,9 @@ def _upscale_all(jobs: Sequence[Job], arguments: Arguments) -> int:
             bar.close()
             sys.stderr.writelines(failures)
     megapixels, seconds = num_pixels / 1e6, time.monotonic() - start
-    sys.stdout.write(
+    print(
         f"{len(jobs) - len(failures)} of {len(jobs)} written: {megapixels:.1f} megapixels in "
-        f"{seconds:.1f} s ({megapixels / seconds:.2f} per second)\n"
+        f"{seconds:.1f} s ({megapixels / seconds:.2f} per second)"
     )
     return len(failures)
 
@@ -160,10 +159,16 @@ def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
 
     from esrgan.hardware import choose_device, fastest_dtype
     from esrgan.inference import Upscaler
-    from esrgan.weights import scale_of
+    from esrgan.weights import interpolate, lineage_warning, load_generator, scale_of
 
-    device = choose_device(arguments.device)
-    network, name = _load(path, other, arguments.alpha)
+    device, alpha = choose_device(arguments.device), arguments.alpha
+    network, name = load_generator(path), str(path)
+    if other is not None and alpha is not None:
+        second = load_generator(other)
+        if warning := lineage_warning(network, second, names="these networks"):
+            sys.stderr.write(f"warning: {warning}\n")
+        network = interpolate(network, second, alpha)
+        name = f"{1 - alpha:.2g} {path} + {alpha:.2g} {other}"
     network.to(device)
     make = partial(Upscaler, network, tile=arguments.tile, self_ensemble=arguments.self_ensemble)
     about = f"{name}: x{scale_of(network)}, on {device}"
@@ -176,20 +181,6 @@ def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
     # Half precision has 8 or 11 bits: it would leave steps in the gradients of 16-bit pictures
     upscalers = {1: make(dtype=fastest), 2: make(dtype=torch.float32)}
     return upscalers, f"{about}, {precision} (16-bit pictures: fp32)"
-
-
-def _load(path: Path, other: Path | None, alpha: float | None) -> tuple["Generator", str]:
-    from esrgan.weights import interpolate, lineage_warning, load_generator
-
-    network = load_generator(path)
-    if other is None or alpha is None:
-        return network, str(path)
-    second = load_generator(other)
-    warning = lineage_warning(network, second, names="these networks")
-    if warning:
-        sys.stderr.write(f"warning: {warning}\n")
-    name = f"{1 - alpha:.2g} {path} + {alpha:.2g} {other}"
-    return interpolate(network, second, alpha), name
 
 
 @dataclass(frozen=True, kw_only=True)

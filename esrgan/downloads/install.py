@@ -57,9 +57,7 @@ def _place_by_hand(entry: Entry, folder: Path, target: Path, bars: Bars) -> None
     raise ValueError(f"{folder} must hold {_names(entry)}, and does not")
 
 
-def _fetch_and_place(
-    entry: Entry, output: Path, target: Path, keep_archive: bool, bars: Bars
-) -> None:
+def _fetch_and_place(entry: Entry, output: Path, target: Path, keep: bool, bars: Bars) -> None:
     places = [output / s.file if s.is_archive else target for s in entry.sources]
     ways = [*zip(entry.sources, places, strict=True)]
     # What was begun is continued, though another source may come first
@@ -76,7 +74,7 @@ def _fetch_and_place(
                 _download(source, file, bars)
             if source.is_archive:
                 _place(source, file, target, bars)
-                if not (was_there or keep_archive):
+                if not (was_there or keep):
                     file.unlink()
             return
         except UnavailableError as error:
@@ -90,8 +88,8 @@ def _part_of(file: Path) -> Path:
 
 def _download(source: Source, file: Path, bars: Bars) -> None:
     part = _part_of(file)
-    twice = 2 if source.is_archive else 1  # images are hardly larger unpacked
-    needed = (source.size or source.rough_size or 0) * twice
+    times = 2 if source.is_archive else 1  # images are hardly larger unpacked
+    needed = (source.size or source.rough_size or 0) * times
     require_space(file.parent, needed - transfer.size_of(part))
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = part.with_name(f"{part.name}.lock")

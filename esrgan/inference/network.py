@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from esrgan.types import Image, Pixels
 from esrgan.weights import Generator, multiple_of
 
+# The types of images, and those that hold them in tensors: torch has few functions for uint16
 _INTEGERS: dict[np.dtype[Any], torch.dtype] = {
     np.dtype(np.uint8): torch.uint8,
-    np.dtype(np.uint16): torch.int32,  # torch has uint16, but few functions for it
+    np.dtype(np.uint16): torch.int32,
 }
-"""The types that images have, and those that hold them in tensors."""
 
 _SPREADS = 6.5
 """Overlap of tiles, in standard deviations of a network's effective receptive field.

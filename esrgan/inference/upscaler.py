@@ -20,11 +20,8 @@ from esrgan.inference.network import (
 from esrgan.types import Pixels
 from esrgan.weights import Generator, multiple_of, scale_of
 
-_SMALLEST_TILE = 32
-"""Half of it saves no memory: its overlap is what remains."""
-
-INT32_MAX = 2**31 - 1
-"""Numbers in a tensor, at most: some of torch's functions on GPUs (interpolate) count so far."""
+_SMALLEST_TILE = 32  # half of it saves no memory: its overlap is what remains
+INT32_MAX = 2**31 - 1  # numbers in a tensor: some of torch's functions on GPUs count so far
 
 CPU_LIMIT = 7 << 28
 """Bytes that a tile may take on a CPU: 1.75 GiB, so that with a result of 100 megapixels it is 2.

@@ -9,14 +9,11 @@ from torch.nn import functional as F
 
 from esrgan.networks.blocks import Initialise, conv3x3, leaky_relu, normalisation, require_positive
 
+# Size of the images -> how often it is halved until a map of 3x3 or 4x4 is left; ascending
 _VGG_STAGES = {last * 2**stages: stages for stages in range(1, 11) for last in (3, 4)}
-"""Size of the images -> how often it is halved until a map of 3x3 or 4x4 is left; ascending."""
-
 _SRGAN_STAGES = 4
 _SRGAN_REDUCTION = 2**_SRGAN_STAGES
-
-_UNET_REDUCTION = 8
-"""Three layers halve the map, and three double it."""
+_UNET_REDUCTION = 8  # three layers halve the map, and three double it
 
 
 class VGGDiscriminator(nn.Module):

@@ -18,20 +18,23 @@ from esrgan.networks.blocks import (
 _MSRRESNET_SCALES = (2, 3, 4)
 
 
-class PReLUBlock(nn.Module):
-    """Convolution, BatchNorm, PReLU, convolution, BatchNorm, and the input added."""
+class ResidualBlock(nn.Module):
+    """Convolution, activation, convolution, each perhaps with BatchNorm, and the input added."""
 
-    def __init__(self, num_features: int) -> None:
+    def __init__(
+        self, num_features: int, residual_scaling: float, batch_norm: bool, activation: nn.Module
+    ) -> None:
         super().__init__()
+        self.residual_scaling = residual_scaling
         self.conv1 = conv3x3(num_features, num_features)
-        self.norm1 = nn.BatchNorm2d(num_features)
-        self.prelu = nn.PReLU()
+        self.norm1 = normalisation(num_features, enabled=batch_norm)
+        self.prelu = activation  # a PReLU has this name in files; another has nothing in them
         self.conv2 = conv3x3(num_features, num_features)
-        self.norm2 = nn.BatchNorm2d(num_features)
+        self.norm2 = normalisation(num_features, enabled=batch_norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.norm2(self.conv2(self.prelu(self.norm1(self.conv1(x)))))
-        return x + residual
+        residual = self.prelu(self.norm1(self.conv1(x)))
+        return torch.add(x, self.norm2(self.conv2(residual)), alpha=self.residual_scaling)
 
 
 class SRGANGenerator(nn.Module):
@@ -51,7 +54,9 @@ class SRGANGenerator(nn.Module):
         self.upsampling = upsampling_steps(scale, name="scale")
         self.conv_first = nn.Conv2d(3, num_features, kernel_size=9, padding=4)
         self.prelu_first = nn.PReLU()
-        self.body = nn.Sequential(*(PReLUBlock(num_features) for _ in range(num_blocks)))
+        self.body = nn.Sequential(
+            *(ResidualBlock(num_features, 1.0, True, nn.PReLU()) for _ in range(num_blocks))
+        )
         self.conv_body = conv3x3(num_features, num_features)
         self.norm_body = nn.BatchNorm2d(num_features)
         for step, factor in enumerate(self.upsampling, start=1):
@@ -67,22 +72,6 @@ class SRGANGenerator(nn.Module):
             features = self.get_submodule(f"prelu_up{step}")(features)
         sr: Tensor = self.conv_last(features)
         return sr
-
-
-class ResidualBlock(nn.Module):
-    """Convolution, ReLU, convolution, each perhaps with BatchNorm, and the input added."""
-
-    def __init__(self, num_features: int, residual_scaling: float, batch_norm: bool) -> None:
-        super().__init__()
-        self.residual_scaling = residual_scaling
-        self.conv1 = conv3x3(num_features, num_features)
-        self.norm1 = normalisation(num_features, enabled=batch_norm)
-        self.conv2 = conv3x3(num_features, num_features)
-        self.norm2 = normalisation(num_features, enabled=batch_norm)
-
-    def forward(self, x: Tensor) -> Tensor:
-        residual = F.relu(self.norm1(self.conv1(x)), inplace=True)
-        return torch.add(x, self.norm2(self.conv2(residual)), alpha=self.residual_scaling)
 
 
 class SRResNet(nn.Module):
@@ -116,7 +105,7 @@ class SRResNet(nn.Module):
         self.scale = scale
         self.upsampling = upsampling_steps(scale, name="scale")
         self.conv_first = conv3x3(3, num_features)
-        block = (num_features, residual_scaling, batch_norm)
+        block = (num_features, residual_scaling, batch_norm, nn.ReLU(inplace=True))
         self.body = nn.Sequential(*(ResidualBlock(*block) for _ in range(num_blocks)))
         self.conv_body = conv3x3(num_features, num_features)
         self.norm_body = normalisation(num_features, enabled=batch_norm)
@@ -166,7 +155,7 @@ class MSRResNet(nn.Module):
         self.upsampling = upsampling_steps(scale, name="scale")
         self.conv_first = conv3x3(3, num_features)
         self.body = nn.Sequential(
-            *(ResidualBlock(num_features, 1.0, batch_norm=False) for _ in range(num_blocks))
+            *(ResidualBlock(num_features, 1.0, False, nn.ReLU(True)) for _ in range(num_blocks))
         )
         for step, factor in enumerate(self.upsampling, start=1):
             self.add_module(f"upconv{step}", conv3x3(num_features, num_features * factor**2))

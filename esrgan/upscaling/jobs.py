@@ -41,15 +41,14 @@ class Job(NamedTuple):
 
 
 class Work(Protocol):
-    """The three parts of a job. ValueError, MemoryError, OSError: this picture fails, no other."""
+    """The three parts of a job, the last of which returns the number of pixels of the result.
+
+    ValueError, MemoryError, OSError: this picture fails, no other.
+    """
 
     def read(self, job: Job) -> Picture: ...
-
     def enlarge(self, job: Job, picture: Picture) -> Picture: ...
-
-    def write(self, job: Job, picture: Picture) -> int:
-        """Returns the number of pixels."""
-        ...
+    def write(self, job: Job, picture: Picture) -> int: ...
 
 
 class Done(NamedTuple):

@@ -20,9 +20,9 @@ _RRDB_2019 = (
     ("HRconv.", "conv_hr."),
 )
 _MSRRESNET_2019 = (("recon_trunk.", "body."), ("HRconv.", "conv_hr."))
+# Places in a residual block of SRResNet, where activations took numbers too
 _BLOCK_2018 = {0: "conv1", 2: "conv2"}
 _BLOCK_2018_WITH_BATCH_NORM = {0: "conv1", 1: "norm1", 3: "conv2", 4: "norm2"}
-"""Places in a residual block of SRResNet, where activations took numbers too."""
 
 
 def to_released_keys(state: StateDict) -> StateDict:

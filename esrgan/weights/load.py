@@ -48,9 +48,11 @@ class MatchReport:
             for key, (in_file, in_network) in self.mismatched.items()
         )
         lines = [f"{len(self.matched)} of the network's {num_in_network} tensors fit"]
-        lines += _line("missing from the file", self.missing)
-        lines += _line("not in the network", self.unexpected)
-        lines += _line("of another shape", shapes)
+        kinds = {"missing from the file": self.missing, "not in the network": self.unexpected}
+        for what, keys in (kinds | {"of another shape": shapes}).items():
+            more = ", …" if len(keys) > _NUM_NAMED else ""
+            if keys:
+                lines.append(f"{len(keys)} {what}: {', '.join(keys[:_NUM_NAMED])}{more}")
         return "\n".join(lines)
 
 
@@ -76,9 +78,7 @@ def generator_in(file: WeightsFile, *, part: Part = GENERATOR) -> Generator:
 
 
 def load_discriminator(path: Path | str) -> Discriminator:
-    """The discriminator that a file or a checkpoint of a run holds, as `load_generator` gives one.
-
-    Its kind and the size of its images are read from the shapes of the weights.
+    """The discriminator that a file holds: its kind and `input_size` are read from the shapes.
 
     Raises:
         WeightsError: as for `load_state_dict_file`, or there is no discriminator known here.
@@ -87,12 +87,9 @@ def load_discriminator(path: Path | str) -> Discriminator:
 
 
 def load_into(network: Generator, path: Path | str, *, allow_partial: bool) -> MatchReport:
-    """Start a network from the weights of a file, in place.
+    """Start a network from the weights of a file, in place; `allow_partial`: from those that fit.
 
-    Args:
-        network: left as it is when an error is raised.
-        path: any file that `load_state_dict_file` reads.
-        allow_partial: load what fits and leave the rest of the network as it is.
+    When an error is raised, the network is as it was.
 
     Raises:
         WeightsError: as for `load_state_dict_file`; or nothing fits, or not everything does and
@@ -137,8 +134,3 @@ def _network_in(file: WeightsFile, part: Part, build: Callable[[StateDict], _Net
         raise WeightsError(f"{file.path} looks like {name}, but does not fit it:\n{report}")
     network.load_state_dict(state, assign=True)
     return network.eval()
-
-
-def _line(what: str, keys: tuple[str, ...]) -> list[str]:
-    more = ", …" if len(keys) > _NUM_NAMED else ""
-    return [f"{len(keys)} {what}: {', '.join(keys[:_NUM_NAMED])}{more}"] if keys else []

@@ -22,11 +22,10 @@ class WeightsError(ValueError):
     """A weight file cannot be used; the message names it."""
 
 
+# Wrappers that do not say of which network: Lightning, MMagic and training loops of any kind
 _CONTAINERS = ("state_dict", "model_state_dict", "model", "net")
-"""Wrappers that do not say of which network: Lightning, MMagic and training loops of any kind."""
-
+# Put before each name by data-parallel wrappers and `torch.compile`
 _WRAPPING_PREFIXES = ("module.", "_orig_mod.")
-"""Put before each name by data-parallel wrappers and `torch.compile`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +93,11 @@ DISCRIMINATOR = Part(
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsFile:
-    """The content of a file, read but not understood."""
+    """The content of a file, read but not understood; what it says of its network and of itself."""
 
     path: Path
     content: _Mapping
     architecture: Mapping[str, Any]
-    """What the file says of its network; empty where it says nothing."""
     metadata: _Mapping
 
     def weights(self, part: Part) -> StateDict:

@@ -20,15 +20,9 @@ from esrgan.weights.reading import WeightsError
 if TYPE_CHECKING:
     import onnx
 
-_OPSET = 18
-"""The oldest that PyTorch writes without a conversion afterwards; what runs ONNX has known it since
-2023."""
-
-_TOLERANCE = 1e-4
-"""What the output may differ from PyTorch's, of 1: a fortieth of a step of an 8-bit image."""
-
-_SIZES = ((1, 8, 8), (2, 5, 12), (1, 23, 16))
-"""On which the two are compared: batch, height, width, the latter times what the network needs."""
+_OPSET = 18  # the oldest that PyTorch writes without a conversion; runtimes know it since 2023
+_TOLERANCE = 1e-4  # of 1, from PyTorch's output: a fortieth of a step of an 8-bit image
+_SIZES = ((1, 8, 8), (2, 5, 12), (1, 23, 16))  # to compare at: batch, height, width by `multiple`
 
 
 def save_release(
@@ -79,11 +73,8 @@ def save_onnx(
     """Write a generator as .onnx: `lq` in, `sr` out, float32 (N, 3, H, W), any N, H and W.
 
     Height and width must be multiples of the network's `unshuffle`; the metadata say so under
-    `multiple_of`, beside `scale` and `architecture`. The file is run by onnxruntime before it is
-    kept, at several sizes.
-
-    Returns:
-        The largest difference of the output from PyTorch's, of 1.
+    `multiple_of`, beside `scale` and `architecture`. Before it is kept, the file is run by
+    onnxruntime at several sizes; the largest difference from PyTorch's output, of 1, is returned.
 
     Raises:
         ValueError: as for `save_release`, a package is not installed, or the outputs differ by more
