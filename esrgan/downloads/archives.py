@@ -173,17 +173,15 @@ def _place(
     member: _Member, folders: Mapping[str, str], taken: dict[str, str]
 ) -> tuple[str, PurePosixPath] | None:
     """Of a wanted image the folder it is from, and its path below ours, which is taken then."""
-    name = member.name.removesuffix("/") if member.is_folder else member.name
-    if member.is_folder and name in (".", ""):
+    if member.is_folder and member.name.removesuffix("/") in (".", ""):
         return None
-    path = safe_path(name)
+    path = safe_path(member.name)
     if member.problem:
         raise ValueError(member.problem)
     if member.is_folder or _is_dispensable(path):
         return None
     for inside, target in folders.items():
-        rest = _below(path, inside)
-        if rest is not None:
+        if rest := _below(path, inside):
             if path.suffix.lower() in _ARCHIVES:
                 raise ValueError("is an archive itself: unpack both by hand")
             if path.suffix.lower() not in _IMAGES:
@@ -195,10 +193,10 @@ def _place(
 
 def _is_dispensable(path: PurePosixPath) -> bool:
     """Whether it is a text about the images, or something that a system leaves everywhere."""
-    name = path.name.lower()
-    if name.startswith("._") or "__macosx" in (part.lower() for part in path.parts):
-        return True
-    return name in _LEFT_OUT or path.suffix.lower() in _TEXTS
+    parts = [part.lower() for part in path.parts]
+    name = parts[-1]
+    is_of_system = name.startswith("._") or "__macosx" in parts
+    return is_of_system or name in _LEFT_OUT or path.suffix.lower() in _TEXTS
 
 
 def _below(path: PurePosixPath, inside: str) -> PurePosixPath | None:

@@ -56,11 +56,7 @@ class Entry:
 
 
 def read_table(content: Mapping[str, Any]) -> dict[str, Entry]:
-    """Entries by name.
-
-    Raises:
-        ValueError: the table breaks a rule.
-    """
+    """Entries by name; a ValueError where the table breaks a rule."""
     return {name: _entry(name, value) for name, value in content.items()}
 
 

@@ -237,11 +237,7 @@ def size_of(part: Path) -> int:
 
 
 def require_space(folder: Path, needed: int) -> None:
-    """Refuse to begin what the disk cannot hold; the folder need not exist yet.
-
-    Raises:
-        ValueError: fewer bytes are free than needed.
-    """
+    """A ValueError where fewer bytes are free than needed; the folder need not exist yet."""
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

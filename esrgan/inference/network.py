@@ -1,7 +1,4 @@
-"""A network applied to a whole image, as benchmarks score it; images as tensors, and back.
-
-And what a network takes: surroundings of each pixel, and memory.
-"""
+"""A network applied to a whole image; images as tensors, and back; and what a network takes."""
 
 import math
 from collections.abc import Iterator

@@ -22,12 +22,9 @@ from esrgan.weights import Generator, multiple_of, scale_of
 
 _SMALLEST_TILE = 32  # half of it saves no memory: its overlap is what remains
 INT32_MAX = 2**31 - 1  # numbers in a tensor: some of torch's functions on GPUs count so far
-
+# Bytes that a tile may take on a CPU: 1.75 GiB, so that with a result of 100 megapixels it is 2.
+# Larger tiles save the time of overlaps, but ever less of it.
 CPU_LIMIT = 7 << 28
-"""Bytes that a tile may take on a CPU: 1.75 GiB, so that with a result of 100 megapixels it is 2.
-
-Larger tiles save the time of overlaps, but ever less of it.
-"""
 
 
 class Window(NamedTuple):
@@ -136,9 +133,8 @@ class Upscaler:
                 short for the result or for the smallest tiles.
         """
         _require_rgb(pixels)
-        height, width = pixels.shape[:2]
         result = self._empty_result(pixels)
-        image = Window(0, height, 0, width)
+        image = Window(0, pixels.shape[0], 0, pixels.shape[1])
         side = self._first_side(image)
         remaining = [image]
         while remaining:
@@ -173,12 +169,9 @@ class Upscaler:
         maps = 3 * elements * self._weights.element_size()
         outputs = (16 if self._self_ensemble else 4) * 3 * self.scale**2 * torch.float32.itemsize
         memory = memory_for_a_tile(self._weights.device)
+        pixels = min(memory // (maps + outputs), INT32_MAX // elements)
         return side_for(
-            image,
-            min(memory // (maps + outputs), INT32_MAX // elements),
-            overlap=overlap,
-            multiple=self._multiple,
-            smallest=_SMALLEST_TILE,
+            image, pixels, overlap=overlap, multiple=self._multiple, smallest=_SMALLEST_TILE
         )
 
     def _half(self, side: int) -> int:

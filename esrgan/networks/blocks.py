@@ -44,11 +44,7 @@ def leaky_relu(features: Tensor, *, slope: float = 0.2) -> Tensor:
 
 
 def upsampling_steps(factor: int, *, name: str) -> tuple[int, ...]:
-    """The steps of an enlargement by `factor`.
-
-    Raises:
-        ValueError: `factor`, called `name` in the message, cannot be built.
-    """
+    """The steps of an enlargement by `factor`; a ValueError calls it `name` if there are none."""
     if factor not in _STEPS:
         choices = ", ".join(map(str, _STEPS))
         raise ValueError(f"{name} ({factor}) must be one of {choices}")
@@ -56,11 +52,7 @@ def upsampling_steps(factor: int, *, name: str) -> tuple[int, ...]:
 
 
 def require_positive(**values: float) -> dict[str, float]:
-    """Check the numbers that a network is built from, by the names the user knows; return them.
-
-    Raises:
-        ValueError: a value is zero, negative or not a number.
-    """
+    """Return numbers by the names the user knows; one that is not above 0 is a ValueError."""
     for name, value in values.items():
         if not value > 0:
             raise ValueError(f"{name} ({value}) must be greater than 0")

@@ -15,8 +15,6 @@ from esrgan.networks.blocks import (
     upsampling_steps,
 )
 
-_MSRRESNET_SCALES = (2, 3, 4)
-
 
 class ResidualBlock(nn.Module):
     """Convolution, activation, convolution, each perhaps with BatchNorm, and the input added."""
@@ -146,9 +144,8 @@ class MSRResNet(nn.Module):
         initialise: Initialise = SMALL_KAIMING,
     ) -> None:
         super().__init__()
-        if scale not in _MSRRESNET_SCALES:
-            choices = ", ".join(map(str, _MSRRESNET_SCALES))
-            raise ValueError(f"scale ({scale}) must be one of {choices}")
+        if scale not in (2, 3, 4):
+            raise ValueError(f"scale ({scale}) must be one of 2, 3, 4")
         numbers = require_positive(num_features=num_features, num_blocks=num_blocks)
         self.architecture: Architecture = {"network": "MSRResNet", "scale": scale, **numbers}
         self.scale = scale

@@ -70,7 +70,12 @@ def build_generator(state: Mapping[str, Tensor], declared: Mapping[str, Any]) ->
         if "prelu_first.weight" in state:
             return networks.SRGANGenerator(**_sizes(state, step="conv_up"))
         if "body.0.conv1.weight" in state and "conv_body.weight" in state:
-            return _build_srresnet(state, declared)
+            return networks.SRResNet(
+                **_sizes(state, step="conv_up"),
+                residual_scaling=_number(declared, "residual_scaling", default=1.0),
+                batch_norm="norm_body.weight" in state,
+                batch_norm_hr="norm_hr.weight" in state,
+            )
         if "body.0.conv1.weight" in state and "upconv1.weight" in state:
             return networks.MSRResNet(**_sizes(state, step="upconv"))
     if _is_unet(state) or _is_in_stages(state):
@@ -132,15 +137,6 @@ def _build_rrdb(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> net
         residual_scaling=_number(declared, "residual_scaling", default=0.2),
         batch_norm="body.0.rdb1.norm1.weight" in state,
         unshuffle=unshuffle,
-    )
-
-
-def _build_srresnet(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> networks.SRResNet:
-    return networks.SRResNet(
-        **_sizes(state, step="conv_up"),
-        residual_scaling=_number(declared, "residual_scaling", default=1.0),
-        batch_norm="norm_body.weight" in state,
-        batch_norm_hr="norm_hr.weight" in state,
     )
 
 

@@ -60,8 +60,7 @@ def lineage_similarity(a: Generator, b: Generator) -> float:
 def lineage_warning(a: Generator, b: Generator, *, names: str) -> str | None:
     """What to say of two networks, called `names`, that are less alike than `SAME_LINEAGE`.
 
-    Raises:
-        ValueError: the networks are not of one architecture.
+    As `interpolate`, it refuses networks of different architecture.
     """
     similarity = lineage_similarity(a, b)
     if similarity >= SAME_LINEAGE:

@@ -7,18 +7,10 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from esrgan.weights import architecture
+from esrgan.weights import architecture, reading
 from esrgan.weights.architecture import Discriminator, Generator
 from esrgan.weights.keys import StateDict
-from esrgan.weights.reading import (
-    DISCRIMINATOR,
-    GENERATOR,
-    Part,
-    WeightsError,
-    WeightsFile,
-    load_state_dict_file,
-    read_weights_file,
-)
+from esrgan.weights.reading import GENERATOR, Part, WeightsError, WeightsFile
 
 _NUM_NAMED = 5  # keys of each kind, in a report
 
@@ -69,7 +61,7 @@ def load_generator(path: Path | str, *, part: Part = GENERATOR) -> Generator:
     Raises:
         WeightsError: as for `load_state_dict_file`, or the weights are of no network known here.
     """
-    return generator_in(read_weights_file(path), part=part)
+    return generator_in(reading.read_weights_file(path), part=part)
 
 
 def generator_in(file: WeightsFile, *, part: Part = GENERATOR) -> Generator:
@@ -83,7 +75,8 @@ def load_discriminator(path: Path | str) -> Discriminator:
     Raises:
         WeightsError: as for `load_state_dict_file`, or there is no discriminator known here.
     """
-    return _network_in(read_weights_file(path), DISCRIMINATOR, architecture.build_discriminator)
+    file = reading.read_weights_file(path)
+    return _network_in(file, reading.DISCRIMINATOR, architecture.build_discriminator)
 
 
 def load_into(network: Generator, path: Path | str, *, allow_partial: bool) -> MatchReport:
@@ -95,7 +88,7 @@ def load_into(network: Generator, path: Path | str, *, allow_partial: bool) -> M
         WeightsError: as for `load_state_dict_file`; or nothing fits, or not everything does and
             `allow_partial` is not set.
     """
-    state = load_state_dict_file(path)
+    state = reading.load_state_dict_file(path)
     report = compare(state, network.state_dict())
     if not report.matched:
         raise WeightsError(f"nothing in {path} fits the network:\n{report}")

@@ -39,15 +39,11 @@ def save_release(
     Real-ESRGAN, BasicSR and spandrel open both: `.pth` has the weights under `params_ema` and
     `params` (stored once), as BasicSR's default is the second and Real-ESRGAN's the first. Under
     older names they are bare, because the programs that know those look for nothing else.
-    `metadata`, the scale and the architecture go along. The file is complete or does not exist.
+    `metadata` (text; what has a structure, as JSON), the scale and the architecture go along. The
+    file is complete or does not exist.
 
-    Args:
-        path: what it ends in says which kind of file it is.
-        network: its weights may be on any device, in any precision.
-        metadata: text; what has a structure, as JSON.
-        layout: the names of the layers, one of `KEY_LAYOUTS`.
-        dtype: float32, or float16 for half the size.
-        overwrite: whether a file that exists may be replaced.
+    The weights may be on any device, in any precision; in the file they are of `dtype`, float32, or
+    float16 for half the size. `layout` is one of `KEY_LAYOUTS`.
 
     Raises:
         ValueError: the file exists and `overwrite` is not set, its folder or its suffix is wrong,
