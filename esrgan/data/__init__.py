@@ -8,12 +8,7 @@ from esrgan.data.folders import FolderPairs
 from esrgan.data.images import ImageError, image_size, list_images, read_image, write_png
 from esrgan.data.lmdb_pairs import LmdbPairs
 from esrgan.data.lmdb_store import CODECS
-from esrgan.data.pictures import (
-    Picture,
-    read_picture,
-    refuse_losses,
-    write_picture,
-)
+from esrgan.data.pictures import Picture, read_picture, refuse_losses, write_picture
 from esrgan.data.prepare import build_dataset
 from esrgan.data.sample_photographs import write_sample_photographs
 from esrgan.data.sources import SubImages

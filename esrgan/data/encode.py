@@ -91,8 +91,12 @@ def encode_source(source: Source, recipe: Recipe) -> list[Encoded] | ImageError:
     """Reads the files of a source; an error is returned, as it must not stop the others' work."""
     try:
         fingerprint = source.fingerprint()  # before it is read: it may be changed meanwhile
+        parts = {source.key: _read_pair(source, recipe)}
+        if recipe.subimages:
+            squares = recipe.subimages.cut(parts[source.key], recipe.scale)
+            parts = {f"{source.key}_s{n:03d}": part for n, part in enumerate(squares, start=1)}
         encoded = []
-        for key, pair in _parts(source.key, _read_pair(source, recipe), recipe):
+        for key, pair in parts.items():
             gt, lq = recipe.codec.encode(pair.gt), recipe.codec.encode(pair.lq)
             height, width = pair.gt.shape[:2]
             record = Record(key, height, width, digest(gt), digest(lq), str(source.gt))
@@ -123,14 +127,6 @@ def _read_pair(source: Source, recipe: Recipe) -> Pair:
             f" the size of the gt image ({gt.shape[0]}x{gt.shape[1]}) divided by {scale}"
         )
     return Pair(lq=lq, gt=gt)
-
-
-def _parts(key: str, pair: Pair, recipe: Recipe) -> Iterator[tuple[str, Pair]]:
-    if recipe.subimages is None:
-        yield key, pair
-        return
-    for number, part in enumerate(recipe.subimages.cut(pair, recipe.scale), start=1):
-        yield f"{key}_s{number:03d}", part
 
 
 @contextmanager

@@ -83,10 +83,11 @@ class FolderPairs:
                 f"{height}x{width}"
             )
         lq, gt = self.read(index)
-        rows, columns = slice(top, top + size), slice(left, left + size)
-        gt_rows = slice(top * self.scale, (top + size) * self.scale)
-        gt_columns = slice(left * self.scale, (left + size) * self.scale)
-        return Pair(lq=lq[rows, columns].copy(), gt=gt[gt_rows, gt_columns].copy())
+        gt_top, gt_left, gt_size = (self.scale * number for number in (top, left, size))
+        return Pair(
+            lq=lq[top : top + size, left : left + size].copy(),
+            gt=gt[gt_top : gt_top + gt_size, gt_left : gt_left + gt_size].copy(),
+        )
 
     def verify(self) -> None:
         """Decodes every file (the constructor read the headers only)."""
@@ -137,11 +138,10 @@ def _partners(gt: dict[str, Path], lq: dict[str, Path], scale: int) -> list[Path
         if not found:
             problems.append(f"{gt[key]} has no lq image: add {' or '.join(stems)}, or remove it")
         if len(found) > 1:
-            both = f"{found[0]} and {found[1]}"
-            problems.append(f"{gt[key]} has two lq images, {both}: remove one")
+            problems.append(f"{gt[key]} has two lq images, {found[0]} and {found[1]}: remove one")
         partners += found
-    for path in sorted(set(lq.values()) - set(partners)):
-        problems.append(f"{path} has no gt image: add it, or remove this one")
+    unpaired = sorted(set(lq.values()) - set(partners))
+    problems += [f"{path} has no gt image: add it, or remove this one" for path in unpaired]
     _raise_any(problems)
     return partners
 

@@ -62,7 +62,7 @@ class ImageError(ValueError):
 
 
 def read_image(path: Path) -> Image:
-    """Decodes a file by the rules of this module.
+    """The image in a file, by the rules of this module.
 
     Raises:
         ImageError: the file cannot be read, or breaks a rule.
@@ -73,7 +73,7 @@ def read_image(path: Path) -> Image:
 
 
 def decode_image(data: bytes, name: str) -> Image:
-    """Decodes the content of a file by the rules of this module; errors call it `name`.
+    """The image in the content of a file; errors call it `name`.
 
     Raises:
         ImageError: the content cannot be decoded, or breaks a rule.
@@ -81,8 +81,12 @@ def decode_image(data: bytes, name: str) -> Image:
     with failures_named(name):
         header = parse_header(BytesIO(data))
         pixels = decode_pixels(data, header)
-        _check_opaque(pixels, header)
-        return _to_rgb_bytes(pixels)
+        if _is_transparent(pixels, header):
+            fix = "put it on a background and save it without alpha"
+            raise ValueError(f"has transparent pixels: {fix}")
+        if pixels.dtype != np.uint8:
+            pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 257 = 65535 / 255
+        return np.ascontiguousarray(pixels[..., :3], np.uint8)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -214,7 +218,7 @@ def rgb_without_profile(image: PillowImage) -> PillowImage:
 
 
 def decode_pixels(data: bytes, header: ImageFile, *, to_rgb: ToRgb = rgb_without_profile) -> Pixels:
-    """What the file stores, upright: (H, W), or (H, W, 3 or 4) with the channels in the order RGBA.
+    """What the file stores, upright: (H, W, 3 or 4) with the channels in the order RGBA.
 
     `to_rgb` is for what OpenCV does not decode, CMYK among it. The one transparent colour that a
     PNG may name, in place of an alpha channel, may be ignored.
@@ -228,7 +232,7 @@ def decode_pixels(data: bytes, header: ImageFile, *, to_rgb: ToRgb = rgb_without
     pixels = _turn_upright(pixels, _orientation(header))
     if pixels.shape[:2] != (height, width):
         raise ValueError(f"the header says {width} x {height} pixels, the content differs")
-    return pixels
+    return pixels if pixels.ndim == 3 else pixels[..., None].repeat(3, axis=2)
 
 
 def _suits_opencv(header: ImageFile) -> bool:
@@ -270,21 +274,10 @@ def _decode_pillow(header: ImageFile, to_rgb: ToRgb) -> NDArray[np.uint8]:
     return np.array(to_rgb(header))
 
 
-def _check_opaque(pixels: Pixels, header: ImageFile) -> None:
-    has_alpha = pixels.ndim == 3 and pixels.shape[2] == 4
-    if has_alpha:
-        opaque = pixels[..., 3].min() == np.iinfo(pixels.dtype).max
-    else:
-        opaque = not header.has_transparency_data  # OpenCV drops the transparent colour of a PNG
-    if not opaque:
-        raise ValueError("has transparent pixels: put it on a background and save it without alpha")
-
-
-def _to_rgb_bytes(pixels: Pixels) -> Image:
-    if pixels.dtype != np.uint8:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 = 255 * 257
-    rgb = pixels[..., :3] if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-    return np.ascontiguousarray(rgb, np.uint8)
+def _is_transparent(pixels: Pixels, header: ImageFile) -> bool:
+    if pixels.shape[2] == 4:
+        return bool(pixels[..., 3].min() < np.iinfo(pixels.dtype).max)
+    return header.has_transparency_data  # OpenCV drops the transparent colour of a PNG
 
 
 def _turn_upright(pixels: Pixels, orientation: int) -> Pixels:

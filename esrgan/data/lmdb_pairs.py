@@ -20,16 +20,10 @@ class PairIndex:
     """
 
     def __init__(self, entries: Iterable[tuple[bytes, tuple[int, int]]]) -> None:
-        keys = bytearray()
-        ends = [0]
-        sizes = []
-        for key, size in entries:
-            keys += key
-            ends.append(len(keys))
-            sizes.append(size)
-        self._keys = bytes(keys)
-        self._ends = np.array(ends, np.int64)
-        self._sizes = np.array(sizes, np.int32).reshape(-1, 2)
+        pairs = list(entries)
+        self._keys = b"".join(key for key, _ in pairs)
+        self._ends = np.cumsum([0, *(len(key) for key, _ in pairs)], dtype=np.int64)
+        self._sizes = np.array([size for _, size in pairs], np.int32).reshape(-1, 2)
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -106,10 +100,9 @@ class LmdbPairs:
 
         dataset = self._dataset
         problems = find_problems(dataset.folder, gt=dataset.gt.name, lq=dataset.lq.name)
-        if lines := [f"  {problem}" for problem in problems]:
-            raise ValueError(
-                f"data set {dataset.folder} has {len(lines)} problems:\n" + "\n".join(lines)
-            )
+        if lines := [f"\n  {problem}" for problem in problems]:
+            count = f"{len(lines)} problems"
+            raise ValueError(f"data set {dataset.folder} has {count}:{''.join(lines)}")
 
     def _read(self, index: int, rows: slice, columns: slice) -> Pair:
         height, width = self.lq_size(index)
@@ -120,18 +113,14 @@ class LmdbPairs:
                 f"crop [{rows.start}:{rows.stop}, {columns.start}:{columns.stop}] is not inside"
                 f" lq image {self.key(index)!r} of {height}x{width}"
             )
-        key, scale = self._dataset.index.key(index), self.scale
-        gt_rows, gt_columns = (slice(scale * s.start, scale * s.stop) for s in (rows, columns))
-        return Pair(
-            lq=self._crop(self._lq, key, (height, width), (rows, columns)),
-            gt=self._crop(self._gt, key, (scale * height, scale * width), (gt_rows, gt_columns)),
-        )
+        key, decode = self._dataset.index.key(index), self._dataset.codec.decode
 
-    def _crop(
-        self, reader: LmdbReader, key: bytes, size: tuple[int, int], window: tuple[slice, slice]
-    ) -> Image:
-        decode = self._dataset.codec.decode
-        return reader.read(key, lambda value: decode(value, size)[window].copy())
+        def crop(reader: LmdbReader, scale: int) -> Image:
+            size = (scale * height, scale * width)
+            window = tuple(slice(scale * s.start, scale * s.stop) for s in (rows, columns))
+            return reader.read(key, lambda value: decode(value, size)[window].copy())
+
+        return Pair(lq=crop(self._lq, 1), gt=crop(self._gt, self.scale))
 
 
 def open_dataset(folder: Path, *, gt: str = GT, lq: str = LQ) -> LmdbDataset:
@@ -170,20 +159,17 @@ def check_files(folder: Path, *, gt: str = GT, lq: str = LQ) -> Manifest | None:
                 " prepare_data command that began it again, it continues where it was"
             )
         raise ValueError(f"data set {folder} does not exist: build it with prepare_data")
-    files = {name: folder / name / "data.mdb" for name in (gt, lq)}
-    for name, path in files.items():
-        if not path.is_file():
+    for name in (gt, lq):
+        if not (folder / name / "data.mdb").is_file():
             fix = "build one with prepare_data"
             raise ValueError(f"{folder} is not a data set, it has no {name}/data.mdb: {fix}")
     manifest = read_manifest(folder)
     if manifest and (contents := manifest.contents):
         for name, expected in ((gt, contents.gt_bytes), (lq, contents.lq_bytes)):
-            actual = files[name].stat().st_size
-            if actual != expected:
-                raise ValueError(
-                    f"{files[name]} has {actual} bytes instead of {expected}: copy the data set"
-                    " again or rebuild it"
-                )
+            path = folder / name / "data.mdb"
+            if (actual := path.stat().st_size) != expected:
+                fix = "copy the data set again or rebuild it"
+                raise ValueError(f"{path} has {actual} bytes instead of {expected}: {fix}")
     return manifest
 
 
@@ -208,12 +194,7 @@ def _index_of_png_lmdbs(gt: Path, lq: Path) -> tuple[PairIndex, int]:
         raise ValueError(f"{gt} is empty: build the data set with prepare_data")
     first = next(iter(gt_sizes))
     scale = gt_sizes[first][0] // lq_sizes[first][0]
-    wrong = [
-        key
-        for key, (height, width) in lq_sizes.items()
-        if gt_sizes[key] != (height * scale, width * scale)
-    ]
-    if wrong:
+    if wrong := [k for k, (h, w) in lq_sizes.items() if gt_sizes[k] != (h * scale, w * scale)]:
         raise ValueError(
             f"{len(wrong)} of {len(gt_sizes)} images in {gt} are not exactly {scale} times as large"
             f" as in {lq} ({_listed(wrong)}): crop them to a multiple and build again"

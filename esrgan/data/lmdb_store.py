@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -86,9 +85,8 @@ class LmdbWriter:
 
     def __init__(self, folder: Path) -> None:
         with _as_os_error(folder):
-            self._environment = lmdb.open(
-                str(folder), map_size=_FIRST_MAP_BYTES, lib_version=_ENGINE
-            )
+            name = str(folder)
+            self._environment = lmdb.open(name, map_size=_FIRST_MAP_BYTES, lib_version=_ENGINE)
         self._folder = folder
 
     def __enter__(self) -> "LmdbWriter":
@@ -99,12 +97,7 @@ class LmdbWriter:
 
     def put(self, items: Sequence[tuple[bytes, bytes]]) -> None:
         """Stores all items or none, replacing values of the same key."""
-
-        def put_all(transaction: "lmdb.Transaction[bytes]") -> None:
-            for key, value in items:
-                transaction.put(key, value)
-
-        self._commit(put_all)
+        self._commit(lambda transaction: transaction.cursor().putmulti(items))
 
     def keep_only(self, keys: Collection[bytes]) -> None:
         """Removes every record whose key is not among `keys`."""
@@ -118,7 +111,7 @@ class LmdbWriter:
 
         self._commit(remove_others)
 
-    def _commit(self, change: Callable[["lmdb.Transaction[bytes]"], None]) -> None:
+    def _commit(self, change: Callable[["lmdb.Transaction[bytes]"], object]) -> None:
         """Makes a change as one transaction, again in a larger map where it does not fit."""
         with _as_os_error(self._folder):
             while True:
@@ -140,14 +133,10 @@ def _as_os_error(folder: Path) -> Iterator[None]:
 
 
 def _environment(path: str) -> lmdb.Environment:
-    environment = _environments.get(path)
-    if environment is None:
-        _close_before_every_fork()
-        with _environments_lock:
-            if path not in _environments:
-                _environments[path] = _open(path)
-            environment = _environments[path]
-    return environment
+    with _environments_lock:
+        if path not in _environments:
+            _environments[path] = _open(path)
+        return _environments[path]
 
 
 def _open(path: str) -> lmdb.Environment:
@@ -173,20 +162,18 @@ def _open(path: str) -> lmdb.Environment:
     return environment
 
 
-@cache  # once per process, and not on import; children inherit the registration
-def _close_before_every_fork() -> None:
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=_lock_and_close,
-            after_in_parent=_environments_lock.release,
-            after_in_child=_environments_lock.release,
-        )
-
-
 def _lock_and_close() -> None:
     _environments_lock.acquire()
     while _environments:
         _environments.popitem()[1].close()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which knows no forks
+    os.register_at_fork(
+        before=_lock_and_close,
+        after_in_parent=_environments_lock.release,
+        after_in_child=_environments_lock.release,
+    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from esrgan import __version__
 from esrgan.data.lmdb_store import CODECS
@@ -139,25 +139,18 @@ def read_manifest(folder: Path) -> Manifest | None:
         fields = json.loads(path.read_text(encoding="utf-8"))
         version = fields.pop("format_version")
         if version == _FORMAT_VERSION:
-            return _parse_manifest(fields)
+            given, contents = fields.pop("settings"), fields.pop("contents")
+            given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+            return Manifest(
+                settings=BuildSettings(**given),
+                contents=None if contents is None else Contents(**contents),
+                **fields,
+            )
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged ({error!r}): rebuild the data set") from error
     raise ValueError(
         f"{path} has format version {version}, this package reads {_FORMAT_VERSION}: use the"
         " version of esrgan that built the data set, or rebuild it"
-    )
-
-
-def _parse_manifest(fields: dict[str, Any]) -> Manifest:
-    settings: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value  # JSON has no tuples
-        for name, value in fields.pop("settings").items()
-    }
-    contents = fields.pop("contents")
-    return Manifest(
-        settings=BuildSettings(**settings),
-        contents=None if contents is None else Contents(**contents),
-        **fields,
     )
 
 
@@ -177,7 +170,7 @@ class Journal:
 
     def entries(self) -> Iterator[Entry]:
         self._file.seek(0)
-        yield from map(self._parse, self._file)
+        return map(self._parse, self._file)
 
     def append(self, entries: Iterable[Entry]) -> None:
         """Adds entries; they are on the disk when it returns."""
@@ -235,12 +228,8 @@ def begin(folder: Path, settings: BuildSettings) -> Manifest:
         manifest = Manifest(settings, contents=None, esrgan_version=__version__)
         _write_text(folder / _MANIFEST, manifest_text(manifest))
         return manifest
-    found = asdict(manifest.settings)
-    differing = [
-        f"{name} {found[name]!r}, now {wanted!r}"
-        for name, wanted in asdict(settings).items()
-        if wanted != found[name]
-    ]
+    found, now = asdict(manifest.settings), asdict(settings)
+    differing = [f"{k} {found[k]!r}, now {now[k]!r}" for k in now if found[k] != now[k]]
     if differing:
         raise ValueError(
             f"{folder} was begun with other settings ({'; '.join(differing)}): use those, or remove"

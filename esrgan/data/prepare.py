@@ -1,6 +1,6 @@
 """Builds a data set in LMDB form from folders of images."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -72,12 +72,13 @@ def build_dataset(
         manifest = begin(partial, settings)
         bad: list[ImageError] = []
         if manifest.contents is None:
-            todo = _not_yet_stored(sources, journal, partial)
-            with closing(encode_sources(todo, recipe, processes=processes)) as made:
-                done = len(sources) - len(todo)
-                bad = _store(_reported(made, done, len(sources), progress), partial, journal)
+            bad = _store(sources, recipe, partial, journal, processes, progress)
             if bad and not skip_bad:
-                raise ValueError(_listing(bad, partial))
+                lines = "".join(f"\n  {error}" for error in bad)
+                raise ValueError(
+                    f"{len(bad)} images cannot be used:{lines}\nThe others are stored in {partial}:"
+                    " repair or remove these and run the same again, or leave them out (skip_bad)"
+                )
             manifest = seal(partial, manifest, journal)
     publish(partial, output)
     assert manifest.contents
@@ -99,6 +100,40 @@ def _settings(
     )
 
 
+def _store(
+    sources: Sequence[Source],
+    recipe: Recipe,
+    partial: Path,
+    journal: Journal,
+    processes: int,
+    progress: Progress | None,
+) -> list[ImageError]:
+    """Stores what is not there yet, and returns what cannot be."""
+    todo = _not_yet_stored(sources, journal, partial)
+    keys = {entry.record.key.encode() for entry in journal.entries()}
+    bad: list[ImageError] = []
+    batch: list[Encoded] = []
+    with (
+        closing(encode_sources(todo, recipe, processes=processes)) as results,
+        LmdbWriter(partial / GT) as gt,
+        LmdbWriter(partial / LQ) as lq,
+    ):
+        gt.keep_only(keys)  # a kill may have come before the journal had its line
+        lq.keep_only(keys)
+        for done, result in enumerate(results, start=len(sources) - len(todo) + 1):
+            if isinstance(result, ImageError):
+                bad.append(result)
+            else:
+                batch += result
+            if sum(len(one.gt) + len(one.lq) for one in batch) >= _TRANSACTION_BYTES:
+                _commit(batch, gt, lq, journal)
+                batch = []
+            if progress:
+                progress(done, len(sources))
+        _commit(batch, gt, lq, journal)
+    return bad
+
+
 def _not_yet_stored(sources: Sequence[Source], journal: Journal, partial: Path) -> list[Source]:
     """The sources that the journal has no records of.
 
@@ -106,61 +141,17 @@ def _not_yet_stored(sources: Sequence[Source], journal: Journal, partial: Path) 
         ValueError: a file that it has records of was changed, or is not among the sources.
     """
     stored = {entry.record.source: entry.fingerprint for entry in journal.entries()}
-    todo = []
-    for source in sources:
-        fingerprint = stored.pop(str(source.gt), None)
-        if fingerprint is None:
-            todo.append(source)
-        elif fingerprint != source.fingerprint():
-            stored[str(source.gt)] = fingerprint
-    if stored:
+    begun = [source for source in sources if str(source.gt) in stored]
+    same = {str(one.gt) for one in begun if one.fingerprint() == stored[str(one.gt)]}
+    if changed := stored.keys() - same:
         raise ValueError(
-            f"{len(stored)} files were changed or removed since {partial} was begun, for example"
-            f" {min(stored)}: restore them, or remove {partial} to start afresh"
+            f"{len(changed)} files were changed or removed since {partial} was begun, for example"
+            f" {min(changed)}: restore them, or remove {partial} to start afresh"
         )
-    return todo
-
-
-def _reported(
-    results: Iterable[list[Encoded] | ImageError], done: int, total: int, progress: Progress | None
-) -> Iterator[list[Encoded] | ImageError]:
-    for number, result in enumerate(results, start=done + 1):
-        yield result
-        if progress:
-            progress(number, total)
-
-
-def _store(
-    results: Iterable[list[Encoded] | ImageError], partial: Path, journal: Journal
-) -> list[ImageError]:
-    """Stores what was made, and returns what could not be."""
-    keys = {entry.record.key.encode() for entry in journal.entries()}
-    bad: list[ImageError] = []
-    batch: list[Encoded] = []
-    with LmdbWriter(partial / GT) as gt, LmdbWriter(partial / LQ) as lq:
-        gt.keep_only(keys)  # a kill may have come before the journal had its line
-        lq.keep_only(keys)
-        for result in results:
-            if isinstance(result, ImageError):
-                bad.append(result)
-                continue
-            batch += result
-            if sum(len(one.gt) + len(one.lq) for one in batch) >= _TRANSACTION_BYTES:
-                _commit(batch, gt, lq, journal)
-                batch = []
-        _commit(batch, gt, lq, journal)
-    return bad
+    return [source for source in sources if str(source.gt) not in stored]
 
 
 def _commit(batch: Sequence[Encoded], gt: LmdbWriter, lq: LmdbWriter, journal: Journal) -> None:
     gt.put([(one.entry.record.key.encode(), one.gt) for one in batch])
     lq.put([(one.entry.record.key.encode(), one.lq) for one in batch])
     journal.append(one.entry for one in batch)
-
-
-def _listing(bad: Sequence[ImageError], partial: Path) -> str:
-    lines = "".join(f"\n  {error}" for error in bad)
-    return (
-        f"{len(bad)} images cannot be used:{lines}\nThe others are stored in {partial}: repair or"
-        " remove these and run the same again, or leave them out (skip_bad)"
-    )
