@@ -4,10 +4,9 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from typing import NamedTuple
@@ -72,8 +71,12 @@ def encode_sources(
     try:
         waiting: deque[Future[list[Encoded] | ImageError]] = deque()
         for source in sources:
-            with _interrupts_held_back():
+            # A process that is started now never sees Ctrl-C: its parent does, and decides
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
                 waiting.append(pool.submit(encode_source, source, recipe))
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
             if len(waiting) == _PER_PROCESS * processes:
                 yield waiting.popleft().result()
         while waiting:
@@ -127,16 +130,6 @@ def _read_pair(source: Source, recipe: Recipe) -> Pair:
             f" the size of the gt image ({gt.shape[0]}x{gt.shape[1]}) divided by {scale}"
         )
     return Pair(lq=lq, gt=gt)
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """A process that is started meanwhile never sees Ctrl-C: its parent does, and decides."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:

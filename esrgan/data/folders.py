@@ -75,7 +75,7 @@ class FolderPairs:
         return Pair(lq=lq, gt=gt)
 
     def read_crop(self, index: int, top: int, left: int, size: int) -> Pair:
-        """Decodes both images to return a small part: meant for tests, not for training."""
+        """Decodes both whole images, which makes it many times slower than a read of an LMDB."""
         height, width = self.lq_size(index)
         if not (0 <= top <= height - size and 0 <= left <= width - size):
             raise ValueError(

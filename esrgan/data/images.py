@@ -21,7 +21,6 @@ from typing import IO
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.Image import Exif
 from PIL.Image import Image as PillowImage
@@ -186,11 +185,7 @@ def _orientation(header: ImageFile) -> int:
 
 
 def _check_plausible(data: bytes, header: ImageFile) -> None:
-    """Finds the lies that would make the decoders reserve gigabytes, or leave pixels black.
-
-    Raises:
-        ValueError: the header says what the content cannot hold.
-    """
+    """Refuses headers that would make the decoders reserve gigabytes, or leave pixels black."""
     num_pixels = header.width * header.height
     if num_pixels > max(_PLAUSIBLE_PIXELS, len(data) * _PLAUSIBLE_PIXELS_PER_BYTE):
         raise ValueError(f"{len(data)} bytes cannot hold {header.width} x {header.height} pixels")
@@ -228,7 +223,12 @@ def decode_pixels(data: bytes, header: ImageFile, *, to_rgb: ToRgb = rgb_without
     """
     _check_plausible(data, header)
     height, width = _upright_size(header)  # here, because Pillow's decoding can change it
-    pixels = _decode_opencv(data) if _suits_opencv(header) else _decode_pillow(header, to_rgb)
+    if _suits_opencv(header):
+        pixels = _decode_opencv(data)
+    elif header.mode in _EIGHT_BIT_MODES:
+        pixels = np.array(to_rgb(header))
+    else:
+        raise ValueError(f"pixels of Pillow's mode {header.mode} are not supported: save it as RGB")
     pixels = _turn_upright(pixels, _orientation(header))
     if pixels.shape[:2] != (height, width):
         raise ValueError(f"the header says {width} x {height} pixels, the content differs")
@@ -266,12 +266,6 @@ def _decode_opencv(data: bytes) -> Pixels:
         order = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
         cv2.cvtColor(pixels, order, dst=pixels)
     return pixels  # type: ignore[return-value]  # the stubs know no dtypes
-
-
-def _decode_pillow(header: ImageFile, to_rgb: ToRgb) -> NDArray[np.uint8]:
-    if header.mode not in _EIGHT_BIT_MODES:
-        raise ValueError(f"pixels of Pillow's mode {header.mode} are not supported: save it as RGB")
-    return np.array(to_rgb(header))
 
 
 def _is_transparent(pixels: Pixels, header: ImageFile) -> bool:

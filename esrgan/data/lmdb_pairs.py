@@ -54,11 +54,8 @@ class LmdbDataset:
 class LmdbPairs:
     """The pairs of a data set that `build_dataset` or BasicSR wrote; implements `ImagePairs`.
 
-    Args:
-        folder: holds the two LMDB folders, and a manifest unless BasicSR wrote it.
-        scale: gt size / lq size that the caller counts on.
-        gt: name of the LMDB of ground truths in the folder.
-        lq: name of the LMDB of low-quality images.
+    `gt` and `lq` are the names of the two LMDBs in the folder, `scale` is the gt size / lq size
+    that the caller counts on.
 
     Raises:
         ValueError: the folder is no data set, an incomplete or visibly damaged one, or of another
@@ -106,9 +103,8 @@ class LmdbPairs:
 
     def _read(self, index: int, rows: slice, columns: slice) -> Pair:
         height, width = self.lq_size(index)
-        if not (
-            0 <= rows.start < rows.stop <= height and 0 <= columns.start < columns.stop <= width
-        ):
+        inside = rows.stop <= height and columns.stop <= width
+        if not (inside and 0 <= rows.start < rows.stop and 0 <= columns.start < columns.stop):
             raise ValueError(
                 f"crop [{rows.start}:{rows.stop}, {columns.start}:{columns.stop}] is not inside"
                 f" lq image {self.key(index)!r} of {height}x{width}"
@@ -178,10 +174,6 @@ def _index_of_png_lmdbs(gt: Path, lq: Path) -> tuple[PairIndex, int]:
 
     The keys come from the LMDBs and the sizes from the headers of the PNGs: `meta_info.txt` has
     both, but published ones give the sizes that images had before they were cropped.
-
-    Raises:
-        ValueError: the two have not the same keys, or gt is not everywhere the same whole number
-            of times larger than lq.
     """
     gt_sizes, lq_sizes = _png_sizes(gt), _png_sizes(lq)
     only_gt, only_lq = sorted(gt_sizes.keys() - lq_sizes), sorted(lq_sizes.keys() - gt_sizes)

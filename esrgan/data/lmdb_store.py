@@ -23,7 +23,6 @@ from esrgan.types import Image
 
 _T = TypeVar("_T")
 
-MAX_KEY_BYTES = 511
 _FIRST_MAP_BYTES = 64 << 20
 _PNG_LEVEL = 1
 _PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -103,9 +102,7 @@ class LmdbWriter:
         """Removes every record whose key is not among `keys`."""
 
         def remove_others(transaction: "lmdb.Transaction[bytes]") -> None:
-            with transaction.cursor() as cursor:
-                stored = list(cursor.iternext(keys=True, values=False))
-            for key in stored:
+            for key in list(transaction.cursor().iternext(keys=True, values=False)):
                 if key not in keys:
                     transaction.delete(key)
 
@@ -156,9 +153,8 @@ def _open(path: str) -> lmdb.Environment:
     actual = Path(path, "data.mdb").stat().st_size
     if actual < needed:  # reading the missing part would kill the process (SIGBUS)
         environment.close()
-        raise ValueError(
-            f"{path} is truncated: data.mdb has {actual} of at least {needed} bytes: copy it again"
-        )
+        sizes = f"data.mdb has {actual} of at least {needed} bytes"
+        raise ValueError(f"{path} is truncated: {sizes}: copy it again")
     return environment
 
 
@@ -193,10 +189,6 @@ class Codec:
     decode: Callable[[memoryview, tuple[int, int]], Image]
 
 
-def _encode_raw(image: Image) -> bytes:
-    return image.tobytes()
-
-
 def _decode_raw(value: memoryview, size: tuple[int, int]) -> Image:
     height, width = size
     if len(value) != height * width * 3:
@@ -206,9 +198,7 @@ def _decode_raw(value: memoryview, size: tuple[int, int]) -> Image:
 
 def _encode_png(image: Image) -> bytes:
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    done, data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])
-    assert done
-    return data.tobytes()
+    return cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])[1].tobytes()
 
 
 def _decode_png(value: memoryview, size: tuple[int, int]) -> Image:
@@ -234,6 +224,6 @@ def png_size(value: memoryview) -> tuple[int, int]:
 
 # Of the pixels themselves, a crop costs no more than copying it. PNGs as BasicSR writes them have a
 # third to a half of the size, but each read decodes a whole one.
-_RAW = Codec("raw", None, _encode_raw, _decode_raw)
+_RAW = Codec("raw", None, np.ndarray.tobytes, _decode_raw)
 _PNG = Codec("png", _PNG_LEVEL, _encode_png, _decode_png)
 CODECS: Mapping[str, Codec] = MappingProxyType({codec.name: codec for codec in (_RAW, _PNG)})

@@ -25,7 +25,6 @@ _MANIFEST = "manifest.json"
 _RECORDS = "records.tsv"
 _JOURNAL = "journal.tsv"
 _LOCK = ".lock"
-_META_INFO = "meta_info.txt"
 
 
 @dataclass(frozen=True)
@@ -114,10 +113,8 @@ def read_records(folder: Path, manifest: Manifest) -> Iterator[Record]:
 
 
 def digest(data: bytes | memoryview) -> str:
-    """The first 64 bits of SHA-256, in hexadecimal: against accidents, not against an adversary.
-
-    SHA-256, as most processors have instructions for it: it is 3 times as fast as BLAKE2 there.
-    """
+    """The first 64 bits of SHA-256, in hexadecimal: against accidents, not against an adversary."""
+    # Most processors have instructions for it: it is 3 times as fast as BLAKE2 there
     return hashlib.sha256(data).hexdigest()[:16]
 
 
@@ -180,16 +177,11 @@ class Journal:
         os.fsync(self._file.fileno())
 
     def _take_back_last_source(self) -> None:
-        start, position, last_source = 0, 0, None
         self._file.seek(0)
-        for line in self._file:
-            if not line.endswith(b"\n"):
-                break
-            source = self._parse(line).record.source
-            if source != last_source:
-                start, last_source = position, source
-            position += len(line)
-        self._file.truncate(start)
+        whole = [line for line in self._file if line.endswith(b"\n")]
+        sources = [self._parse(line).record.source for line in whole]
+        num_kept = sources.index(sources[-1]) if sources else 0
+        self._file.truncate(sum(map(len, whole[:num_kept])))
 
     def _parse(self, line: bytes) -> Entry:
         try:
@@ -278,10 +270,10 @@ def _write_meta_info(folder: Path, records: Sequence[Record], settings: BuildSet
         return
     for lmdb, divisor in ((GT, 1), (LQ, settings.scale)):
         lines = [
-            f"{record.key}.png ({record.height // divisor},{record.width // divisor},3) {level}\n"
-            for record in records
+            f"{one.key}.png ({one.height // divisor},{one.width // divisor},3) {level}\n"
+            for one in records
         ]
-        _write_text(folder / lmdb / _META_INFO, "".join(lines))
+        _write_text(folder / lmdb / "meta_info.txt", "".join(lines))
 
 
 def _write_text(path: Path, text: str) -> None:

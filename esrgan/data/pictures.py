@@ -13,6 +13,7 @@
 
 import struct
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -102,13 +103,10 @@ def refuse_losses(picture: Picture, suffix: str, *, height: int, width: int) -> 
 def write_picture(
     path: Path, picture: Picture, *, quality: int | None = None, overwrite: bool = False
 ) -> None:
-    """Writes a file, of the format that its suffix says, that is complete or does not exist.
+    """Writes a PNG, JPEG or WebP, as the suffix says, that is complete or does not exist.
 
-    Args:
-        path: ends in one of the suffixes of PNG, JPEG and WebP.
-        picture: grey becomes RGB in WebP; opaque alpha is dropped where it cannot be held.
-        quality: 1 to 100, of JPEG (None: 95) and of WebP (None: lossless).
-        overwrite: an existing file.
+    Grey becomes RGB in WebP, and opaque alpha is dropped where it cannot be held. `quality` is 1 to
+    100, of JPEG (None: 95) and of WebP (None: lossless).
 
     Raises:
         ValueError: the file exists and `overwrite` is not set, or the format cannot hold all of
@@ -161,14 +159,12 @@ def _transparent_colour(data: bytes, header: ImageFile) -> int | tuple[int, ...]
 
 def _rgb_by_profile(image: PillowImage) -> PillowImage:
     profile = image.info.get("icc_profile")
-    if image.mode != "CMYK" or not profile:
-        return rgb_without_profile(image)
-    try:
+    if image.mode == "CMYK" and profile:
         srgb = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(image, BytesIO(profile), srgb, outputMode="RGB")
-    except ImageCms.PyCMSError:  # damaged, or of another colour space: as if there were none
-        return rgb_without_profile(image)
-    return converted or rgb_without_profile(image)
+        with suppress(ImageCms.PyCMSError):  # damaged, or of another colour space: as if none
+            converted = ImageCms.profileToProfile(image, BytesIO(profile), srgb, outputMode="RGB")
+            image = converted or image
+    return rgb_without_profile(image)
 
 
 def _is_transparent(picture: Picture) -> bool:

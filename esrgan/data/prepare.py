@@ -53,8 +53,8 @@ def build_dataset(
         output: the folder to make.
         recipe: how records are made.
         gt_folders: hold the ground truths, also in subfolders.
-        lq_folders: hold their low-quality images, where these are not to be made.
-        processes: that encode; each needs memory for about three decoded images and their records.
+        lq_folders: hold their low-quality images, where the recipe does not make them.
+        processes: each needs memory for about three decoded images and their records.
         skip_bad: leave out images that cannot be used, instead of failing at the end.
         progress: is told of the source images.
 
@@ -64,7 +64,16 @@ def build_dataset(
         OSError: the file system refuses a write.
     """
     refuse_existing(output, fix="choose another name")
-    settings = _settings(recipe, gt_folders, lq_folders)
+    if (recipe.downscale is None) != bool(lq_folders):
+        raise ValueError("give either lq folders or a function that makes the lq images, not both")
+    settings = BuildSettings(
+        scale=recipe.scale,
+        codec=recipe.codec.name,
+        lq_from=recipe.downscale.__name__ if recipe.downscale else "folders",
+        subimages=recipe.subimages and (recipe.subimages.size, recipe.subimages.step),
+        gt_folders=tuple(str(folder.resolve()) for folder in gt_folders),
+        lq_folders=tuple(str(folder.resolve()) for folder in lq_folders),
+    )
     sources = find_sources(gt_folders, lq_folders, scale=recipe.scale)
     partial = output.with_name(output.name + PARTIAL_SUFFIX)
     partial.mkdir(parents=True, exist_ok=True)
@@ -83,21 +92,6 @@ def build_dataset(
     publish(partial, output)
     assert manifest.contents
     return Built(manifest.contents.num_records, bad)
-
-
-def _settings(
-    recipe: Recipe, gt_folders: Sequence[Path], lq_folders: Sequence[Path]
-) -> BuildSettings:
-    if (recipe.downscale is None) != bool(lq_folders):
-        raise ValueError("give either lq folders or a function that makes the lq images, not both")
-    return BuildSettings(
-        scale=recipe.scale,
-        codec=recipe.codec.name,
-        lq_from=recipe.downscale.__name__ if recipe.downscale else "folders",
-        subimages=recipe.subimages and (recipe.subimages.size, recipe.subimages.step),
-        gt_folders=tuple(str(folder.resolve()) for folder in gt_folders),
-        lq_folders=tuple(str(folder.resolve()) for folder in lq_folders),
-    )
 
 
 def _store(
@@ -135,11 +129,7 @@ def _store(
 
 
 def _not_yet_stored(sources: Sequence[Source], journal: Journal, partial: Path) -> list[Source]:
-    """The sources that the journal has no records of.
-
-    Raises:
-        ValueError: a file that it has records of was changed, or is not among the sources.
-    """
+    """The sources that the journal has no records of; those it has must not have changed."""
     stored = {entry.record.source: entry.fingerprint for entry in journal.entries()}
     begun = [source for source in sources if str(source.gt) in stored]
     same = {str(one.gt) for one in begun if one.fingerprint() == stored[str(one.gt)]}
