@@ -41,11 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse_arguments(argv: Sequence[str] | None) -> Arguments:
-    """The arguments, or an exit with 2 where they do not fit together.
-
-    Raises:
-        ValueError: the scale is not positive, or does not divide the sub-images.
-    """
+    """The arguments; a ValueError where `Recipe` refuses the scale."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("gt", nargs="+", type=Path, metavar="GT_FOLDER", help="high-res. images")

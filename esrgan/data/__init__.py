@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from esrgan.data.datamodule import PatchDataModule
     from esrgan.data.patches import PatchDataset
 else:
-    # Imported on first use: torch and Lightning take seconds and a gigabyte of memory, in each of
-    # the processes that prepare a data set, which have no use for them
+    # On first use: they cost seconds and a gigabyte, of each process that prepares a data set too
     _NEEDS_TORCH = {"PatchDataModule": "datamodule", "PatchDataset": "patches"}
 
     def __getattr__(name: str) -> object:

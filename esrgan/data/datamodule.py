@@ -58,11 +58,7 @@ class PatchDataModule(pl.LightningDataModule):
         self._start_method = start_method
 
     def verify(self) -> None:
-        """Check every record of the data set, which takes as long as reading all of it.
-
-        Raises:
-            ValueError: names every bad record.
-        """
+        """Check every record, as `ImagePairs.verify` says: as long as reading all of them takes."""
         self._train.pairs.verify()
 
     def train_dataloader(self) -> DataLoader[Sample]:

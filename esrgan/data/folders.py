@@ -65,7 +65,7 @@ class FolderPairs:
     def read(self, index: int) -> Pair:
         gt = self._read_gt(index)
         if self._downscale is None:
-            return Pair(lq=_read(self._lq_paths[index], self.lq_size(index)), gt=gt)
+            return Pair(lq=_read(self._lq_paths[index], self._lq_sizes[index]), gt=gt)
         lq = self._downscale(gt, 1 / self.scale)
         if lq.shape[:2] != self.lq_size(index):
             raise ValueError(
@@ -96,15 +96,14 @@ class FolderPairs:
             try:
                 self._read_gt(index)
                 if self._lq_paths:
-                    _read(self._lq_paths[index], self.lq_size(index))
+                    _read(self._lq_paths[index], self._lq_sizes[index])
             except ValueError as error:
                 problems.append(str(error))
         _raise_any(problems)
 
     def _read_gt(self, index: int) -> Image:
-        gt_height, gt_width = self._gt_sizes[index].tolist()
         height, width = self.lq_size(index)
-        gt = _read(self._gt_paths[index], (gt_height, gt_width))
+        gt = _read(self._gt_paths[index], self._gt_sizes[index])
         return np.ascontiguousarray(gt[: height * self.scale, : width * self.scale])
 
     def _check_sizes(self) -> None:
@@ -158,9 +157,9 @@ def _sizes(paths: list[Path]) -> NDArray[np.int32]:
     return np.array(sizes, np.int32)
 
 
-def _read(path: Path, size: tuple[int, int]) -> Image:
+def _read(path: Path, size: NDArray[np.int32]) -> Image:
     image = read_image(path)
-    if image.shape[:2] != size:
+    if image.shape[:2] != tuple(size):
         raise ValueError(f"{path} was {_text(size)} at the start, and is now {_text(image.shape)}")
     return image
 

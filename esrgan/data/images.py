@@ -22,6 +22,7 @@ from typing import IO
 import cv2
 import numpy as np
 from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ExifTags import Base as Tag
 from PIL.Image import Exif
 from PIL.Image import Image as PillowImage
 from PIL.ImageFile import ImageFile
@@ -41,11 +42,6 @@ _MAX_PIXELS = 2**28  # for WebP and TIFF, Pillow's own limit applies as well: 2/
 _PLAUSIBLE_PIXELS = 2**24
 _PLAUSIBLE_PIXELS_PER_BYTE = 4096  # deflate, the densest of the usual codings, ends at about 1000
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
-
-_BITS_PER_SAMPLE_TAG = 258
-_PHOTOMETRIC_TAG = 262
-_ORIENTATION_TAG = 274
-_SAMPLE_FORMAT_TAG = 339
 
 
 class ImageError(ValueError):
@@ -179,7 +175,7 @@ def _orientation(header: ImageFile) -> int:
     exif = Exif()
     try:
         exif.load(header.info["exif"])
-        return int(exif.get(_ORIENTATION_TAG, 1))
+        return int(exif.get(Tag.Orientation, 1))
     except Exception:  # damaged EXIF is common, harmless to the pixels, and ignored by viewers
         return 1
 
@@ -245,14 +241,12 @@ def _suits_opencv(header: ImageFile) -> bool:
 
 
 def _is_deep_tiff(header: TiffImageFile) -> bool:
-    if max(header.tag_v2.get(_BITS_PER_SAMPLE_TAG, (1,))) <= 8:
+    tags = header.tag_v2
+    bits, formats = tags.get(Tag.BitsPerSample, (1,)), tags.get(Tag.SampleFormat, (1,))
+    if max(bits) <= 8:
         return False
-    plain = (
-        set(header.tag_v2[_BITS_PER_SAMPLE_TAG]) == {16}
-        and set(header.tag_v2.get(_SAMPLE_FORMAT_TAG, (1,))) == {1}
-        and header.tag_v2.get(_PHOTOMETRIC_TAG) in (1, 2)
-    )
-    if not plain:
+    is_grey_or_rgb = tags.get(Tag.PhotometricInterpretation) in (1, 2)
+    if not (set(bits) == {16} and set(formats) == {1} and is_grey_or_rgb):
         raise ValueError("of the deep TIFFs, only 16-bit unsigned grey or RGB is supported")
     return True
 

@@ -86,11 +86,10 @@ class LmdbPairs:
         return self._dataset.index.lq_size(index)
 
     def read(self, index: int) -> Pair:
-        height, width = self.lq_size(index)
-        return self._read(index, slice(0, height), slice(0, width))
+        return self._read(index, 0, 0, *self.lq_size(index))
 
     def read_crop(self, index: int, top: int, left: int, size: int) -> Pair:
-        return self._read(index, slice(top, top + size), slice(left, left + size))
+        return self._read(index, top, left, top + size, left + size)
 
     def verify(self) -> None:
         from esrgan.data.check import find_problems  # which opens data sets by this module
@@ -101,19 +100,18 @@ class LmdbPairs:
             count = f"{len(lines)} problems"
             raise ValueError(f"data set {dataset.folder} has {count}:{''.join(lines)}")
 
-    def _read(self, index: int, rows: slice, columns: slice) -> Pair:
+    def _read(self, index: int, top: int, left: int, bottom: int, right: int) -> Pair:
         height, width = self.lq_size(index)
-        inside = rows.stop <= height and columns.stop <= width
-        if not (inside and 0 <= rows.start < rows.stop and 0 <= columns.start < columns.stop):
+        if not (0 <= top < bottom <= height and 0 <= left < right <= width):
             raise ValueError(
-                f"crop [{rows.start}:{rows.stop}, {columns.start}:{columns.stop}] is not inside"
+                f"crop [{top}:{bottom}, {left}:{right}] is not inside"
                 f" lq image {self.key(index)!r} of {height}x{width}"
             )
         key, decode = self._dataset.index.key(index), self._dataset.codec.decode
 
         def crop(reader: LmdbReader, scale: int) -> Image:
             size = (scale * height, scale * width)
-            window = tuple(slice(scale * s.start, scale * s.stop) for s in (rows, columns))
+            window = slice(scale * top, scale * bottom), slice(scale * left, scale * right)
             return reader.read(key, lambda value: decode(value, size)[window].copy())
 
         return Pair(lq=crop(self._lq, 1), gt=crop(self._gt, self.scale))
@@ -196,8 +194,7 @@ def _index_of_png_lmdbs(gt: Path, lq: Path) -> tuple[PairIndex, int]:
 
 def _png_sizes(lmdb: Path) -> dict[bytes, tuple[int, int]]:
     reader = LmdbReader(lmdb)
-    keys = list(reader.keys())
-    return {key: reader.read(key, png_size) for key in keys}
+    return {key: reader.read(key, png_size) for key in list(reader.keys())}
 
 
 def _listed(keys: list[bytes]) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeVar
 
 import cv2
@@ -224,6 +223,7 @@ def png_size(value: memoryview) -> tuple[int, int]:
 
 # Of the pixels themselves, a crop costs no more than copying it. PNGs as BasicSR writes them have a
 # third to a half of the size, but each read decodes a whole one.
-_RAW = Codec("raw", None, np.ndarray.tobytes, _decode_raw)
-_PNG = Codec("png", _PNG_LEVEL, _encode_png, _decode_png)
-CODECS: Mapping[str, Codec] = MappingProxyType({codec.name: codec for codec in (_RAW, _PNG)})
+CODECS: Mapping[str, Codec] = {
+    "raw": Codec("raw", None, np.ndarray.tobytes, _decode_raw),
+    "png": Codec("png", _PNG_LEVEL, _encode_png, _decode_png),
+}

@@ -85,11 +85,7 @@ class Entry(NamedTuple):
 
 
 def parse_record(line: str) -> Record:
-    """Inverse of `Record.line`.
-
-    Raises:
-        ValueError: the line is not a record.
-    """
+    """Inverse of `Record.line`; a ValueError where it is none."""
     try:
         key, height, width, gt_digest, lq_digest, source = line.rstrip("\n").split("\t")
         return Record(key, int(height), int(width), gt_digest, lq_digest, json.loads(source))
@@ -163,7 +159,11 @@ class Journal:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._take_back_last_source()
+        file.seek(0)
+        whole = [line for line in file if line.endswith(b"\n")]
+        sources = [self._parse(line).record.source for line in whole]
+        num_kept = sources.index(sources[-1]) if sources else 0
+        file.truncate(sum(map(len, whole[:num_kept])))
 
     def entries(self) -> Iterator[Entry]:
         self._file.seek(0)
@@ -175,13 +175,6 @@ class Journal:
         self._file.write("".join(lines).encode("ascii"))
         self._file.flush()
         os.fsync(self._file.fileno())
-
-    def _take_back_last_source(self) -> None:
-        self._file.seek(0)
-        whole = [line for line in self._file if line.endswith(b"\n")]
-        sources = [self._parse(line).record.source for line in whole]
-        num_kept = sources.index(sources[-1]) if sources else 0
-        self._file.truncate(sum(map(len, whole[:num_kept])))
 
     def _parse(self, line: bytes) -> Entry:
         try:
@@ -219,7 +212,6 @@ def begin(folder: Path, settings: BuildSettings) -> Manifest:
     if manifest is None:
         manifest = Manifest(settings, contents=None, esrgan_version=__version__)
         _write_text(folder / _MANIFEST, manifest_text(manifest))
-        return manifest
     found, now = asdict(manifest.settings), asdict(settings)
     differing = [f"{k} {found[k]!r}, now {now[k]!r}" for k in now if found[k] != now[k]]
     if differing:

@@ -6,7 +6,6 @@ No Lightning is imported here: a spawned loading process would wait for it.
 import signal
 from collections.abc import Iterator
 from functools import lru_cache
-from types import FrameType
 from typing import NamedTuple, TypedDict
 
 import cv2
@@ -167,12 +166,8 @@ def set_up_worker(_worker: int) -> None:
     # second one counts.
     for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _take_the_next)
+    signal.signal(signal.SIGTERM, lambda number, _frame: signal.signal(number, signal.SIG_DFL))
     cv2.setNumThreads(0)  # torch limits its own threads itself
-
-
-def _take_the_next(number: int, _frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_DFL)
 
 
 @lru_cache(maxsize=1)  # a process walks through the epochs in order

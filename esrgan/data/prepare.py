@@ -49,14 +49,10 @@ def build_dataset(
     call after a kill, a full disk or a repaired file continues. The records are the same for any
     number of processes and of interruptions.
 
-    Args:
-        output: the folder to make.
-        recipe: how records are made.
-        gt_folders: hold the ground truths, also in subfolders.
-        lq_folders: hold their low-quality images, where the recipe does not make them.
-        processes: each needs memory for about three decoded images and their records.
-        skip_bad: leave out images that cannot be used, instead of failing at the end.
-        progress: is told of the source images.
+    `gt_folders` hold the ground truths, also in subfolders, and `lq_folders` their low-quality
+    images, where the recipe does not make them. Each of the `processes` needs memory for about
+    three decoded images and their records. With `skip_bad`, images that cannot be used are left
+    out, instead of failing at the end. `progress` is told of the source images.
 
     Raises:
         ValueError: `output` exists; folders and recipe do not fit together; another build works on

@@ -41,13 +41,10 @@ class SubImages(NamedTuple):
                 raise ValueError(f"{name} ({value}) {rule}: use {nearest}")
 
     def cut(self, pair: Pair, scale: int) -> Iterator[Pair]:
-        """The squares of a pair, row by row.
+        """The squares of a pair, row by row; a ValueError where it is smaller than one.
 
         Where the last square of a row or column does not reach the edge, one more is aligned with
         it, as BasicSR does, so that every pixel is used.
-
-        Raises:
-            ValueError: the gt image is smaller than a square.
         """
         height, width = pair.gt.shape[:2]
         if min(height, width) < self.size:

@@ -8,7 +8,6 @@ differ in the border, and in the rounding between the two passes. Other librarie
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +49,7 @@ def resize_double(image: Image, scale: float) -> Image:
     return _round(values * 255.0)
 
 
-CONVENTIONS: Mapping[str, Resize] = MappingProxyType(
-    {"uint8": resize_uint8, "double": resize_double}
-)
+CONVENTIONS: Mapping[str, Resize] = {"uint8": resize_uint8, "double": resize_double}
 """The names under which commands offer the two."""
 
 
