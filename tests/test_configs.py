@@ -46,7 +46,8 @@ def test_every_experiment_can_be_built(
     assert isinstance(settings, dict)
     assert set(settings) == set(Settings.__dataclass_fields__)
     check_settings(settings)
-    check_targets(settings)
+    for with_lightning in (False, True):
+        check_targets(settings, with_lightning=with_lightning)
     stage = instantiate(cfg.training, generator=instantiate(cfg.generator), _convert_="all")
     stage.configure_optimizers()
     instantiate(cfg.checkpoints, folder=tmp_path)
