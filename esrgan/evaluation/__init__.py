@@ -1,18 +1,16 @@
 """Metrics on whole images, and benchmarks that name their protocol."""
 
 from esrgan.evaluation.benchmarks import BenchmarkResult, Comparison, Method, Score, compare
-from esrgan.evaluation.definition import Measure, Metric, Resources, plain
 from esrgan.evaluation.full_reference import (
     color_drift,
     psnr_rgb,
     psnr_y,
     rgb_to_y,
     rmse_y,
-    rounded_y,
     ssim_rgb,
     ssim_y,
 )
-from esrgan.evaluation.metrics import METRICS, STANDARD, find_metric, open_metrics
+from esrgan.evaluation.metrics import METRICS, STANDARD, Metric, find_metric, open_metrics
 from esrgan.evaluation.niqe import load_niqe_model, niqe
 
 __all__ = [
@@ -20,10 +18,8 @@ __all__ = [
     "STANDARD",
     "BenchmarkResult",
     "Comparison",
-    "Measure",
     "Method",
     "Metric",
-    "Resources",
     "Score",
     "color_drift",
     "compare",
@@ -31,12 +27,10 @@ __all__ = [
     "load_niqe_model",
     "niqe",
     "open_metrics",
-    "plain",
     "psnr_rgb",
     "psnr_y",
     "rgb_to_y",
     "rmse_y",
-    "rounded_y",
     "ssim_rgb",
     "ssim_y",
 ]

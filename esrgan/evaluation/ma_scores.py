@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from esrgan.evaluation.benchmarks import BenchmarkResult, Comparison
-from esrgan.evaluation.definition import Measure, Metric, Resources
-from esrgan.evaluation.metrics import METRICS
+from esrgan.evaluation.metrics import METRICS, Measure, Metric, Resources
 
 
 def _refuse(_: Resources) -> Measure:

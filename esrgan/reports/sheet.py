@@ -11,7 +11,7 @@ from PIL import ImageDraw, ImageFont
 
 from esrgan.errors import suggestion
 from esrgan.evaluation.benchmarks import LQ, Benchmark, Comparison
-from esrgan.evaluation.definition import Metric
+from esrgan.evaluation.metrics import Metric
 from esrgan.types import Image
 
 NUM_IMAGES, CROP_SIZE = 5, 96
