@@ -33,13 +33,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from esrgan.commands.inputs import (
-    DEVICE_HELP,
-    open_benchmarks,
-    open_networks,
-    refuse_alone,
-    refuse_below_one,
-)
+from esrgan.commands import inputs
 from esrgan.data import list_images, read_image, write_png
 from esrgan.degradations import CONVENTIONS
 from esrgan.errors import report_errors
@@ -120,7 +114,7 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
         "default: the one that made the low-resolution files, else double"
     )
     add("--convention", choices=sorted(CONVENTIONS), help=text)
-    add("--device", help=DEVICE_HELP)
+    add("--device", help=inputs.DEVICE_HELP)
     add("--niqe-model", type=Path, metavar="FILE", help=f"default: {NIQE_MODEL}")
     text = (
         "for MA and PI: CSV with the columns image, method, score (and benchmark, where names "
@@ -149,8 +143,9 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 
 def _refuse_options(arguments: Arguments) -> None:
-    refuse_alone(arguments, _NEEDS)
-    refuse_below_one({"crop-size": arguments.crop_size, "page-images": arguments.page_images})
+    inputs.refuse_alone(arguments, _NEEDS)
+    sizes = {"crop-size": arguments.crop_size, "page-images": arguments.page_images}
+    inputs.refuse_below_one(sizes)
     by_ma = sorted(metric.name for metric in arguments.metrics if metric in DERIVED.values())
     if by_ma and arguments.ma_scores is None:
         raise ValueError(f"--metrics {' '.join(by_ma)} needs --ma-scores FILE")
@@ -180,9 +175,10 @@ def evaluate(arguments: Arguments) -> None:
     sources = find_methods(arguments.methods, lambda path: RunFolder(path).newest_weights())
     device = choose_device(arguments.device)
     files = {name: source for name, source in sources.items() if source and source.is_file()}
-    networks, scale = open_networks(files, device=device, scale=arguments.scale)
+    networks, scale = inputs.open_networks(files, device=device, scale=arguments.scale)
     crop = scale if arguments.crop is None else arguments.crop
-    opened = open_benchmarks(arguments.benchmark, scale=scale, convention=arguments.convention)
+    words, convention = arguments.benchmark, arguments.convention
+    opened = inputs.open_benchmarks(words, scale=scale, convention=convention)
     ma_scores = MaScores(arguments.ma_scores) if arguments.ma_scores else None
     needed = with_parts(arguments.metrics) if ma_scores else arguments.metrics
     measured = [metric for metric in needed if metric not in DERIVED.values()]
@@ -198,7 +194,14 @@ def evaluate(arguments: Arguments) -> None:
             ma_scores.check(benchmark.name, benchmark.keys, sources)
             compared = ma_scores.complete(benchmark.name, compared, arguments.metrics)
         work.append((benchmark, protocol, compared))
-    crops = _choose_crops(arguments, opened)
+    crops: sheet.Crops = {}
+    if arguments.sheet:
+        crops = sheet.choose_crops(
+            opened,
+            images=arguments.sheet_images,
+            crop_at=arguments.crop_at,
+            size=arguments.crop_size or sheet.CROP_SIZE,
+        )
     with _open_page(arguments, opened, list(sources)) as page:
         outputs = _Outputs(arguments, crops, page)
         results = [
@@ -215,13 +218,6 @@ def _open_method(source: Path | None, benchmark: Benchmark) -> Method:
         return lambda _key, lq: resize(lq, scale)
     paths = match_outputs(list_images(source), benchmark.keys)
     return lambda key, _lq: read_image(paths[key])
-
-
-def _choose_crops(arguments: Arguments, opened: Sequence[Benchmark]) -> sheet.Crops:
-    if arguments.sheet is None:
-        return {}
-    images, places, size = arguments.sheet_images, arguments.crop_at, arguments.crop_size
-    return sheet.choose_crops(opened, images=images, crop_at=places, size=size)
 
 
 def _open_page(

@@ -30,19 +30,13 @@ def refuse_below_one(numbers: Mapping[str, int | None]) -> None:
 
 
 def refuse_alone(
-    arguments: object,
-    needs: Mapping[str, Sequence[str]],
-    *,
-    rule: str = "has no effect without",
+    arguments: object, needs: Mapping[str, Sequence[str]], *, rule: str = "has no effect without"
 ) -> None:
-    """Refuse options that are given without any of those that they need; None and False: not given.
+    """`needs` has for an option's name those of which one must be given, too.
 
-    Args:
-        arguments: has all of them by their names.
-        needs: for the name of an option those of which it needs one.
-        rule: which of the two is a mistake, in words.
+    `arguments` has the values by these names; None and False: not given.
     """
-    given = {name for name, value in vars(arguments).items() if value not in (None, False)}
+    given = {n for n, value in vars(arguments).items() if value is not None and value is not False}
     for name, others in needs.items():
         if name in given and given.isdisjoint(others):
             choices = " or ".join(f"--{other}" for other in others)
@@ -57,8 +51,7 @@ def open_networks(
     Raises:
         ValueError: a file cannot be used; or scales differ, `scale` (of the option) among them.
     """
-    # Here because torch takes seconds, and a mistake in the arguments is to be told at once
-    from esrgan.weights import load_generator
+    from esrgan.weights import load_generator  # imports torch, which takes seconds
 
     networks = {name: load_generator(file).to(device) for name, file in files.items()}
     scales = {name: network.scale for name, network in networks.items()}

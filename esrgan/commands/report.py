@@ -18,13 +18,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from esrgan.commands.inputs import (
-    DEVICE_HELP,
-    open_benchmarks,
-    open_networks,
-    refuse_alone,
-    refuse_below_one,
-)
+from esrgan.commands import inputs
 from esrgan.data import write_png
 from esrgan.errors import report_errors, suggestion
 from esrgan.evaluation import STANDARD
@@ -99,13 +93,13 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     which.add_argument("--crops", type=int, metavar="N", help=f"rows; default: {_ROWS}")
     which.add_argument("--images", nargs="+", metavar="NAME", help="a row for each of these")
     add("--crop-size", type=int, metavar="N", help=f"in pixels; default: {CROP_SIZE}")
-    add("--device", help=DEVICE_HELP)
+    add("--device", help=inputs.DEVICE_HELP)
     arguments = Arguments(**vars(parser.parse_args(argv)))
     try:
-        refuse_alone(arguments, dict.fromkeys(_OF_THE_FILES, ("output",)))
+        inputs.refuse_alone(arguments, dict.fromkeys(_OF_THE_FILES, ("output",)))
     except ValueError as error:
         parser.error(str(error))
-    refuse_below_one({"crops": arguments.crops, "crop-size": arguments.crop_size})
+    inputs.refuse_below_one({"crops": arguments.crops, "crop-size": arguments.crop_size})
     if arguments.output:
         for name in _FILES:
             check_target(arguments.output / name, overwrite=arguments.overwrite)
@@ -146,12 +140,12 @@ def _open_figure(runs: Sequence[RunRecord], metrics: Sequence[str], arguments: A
 
     found = {run.name: run.folder.newest_weights() for run in runs}
     weights = {name: file for name, file in found.items() if file is not None}
-    methods, scale = open_networks(weights, device=choose_device(arguments.device))
+    methods, scale = inputs.open_networks(weights, device=choose_device(arguments.device))
     words = arguments.benchmark
     if words is None:
         sets = dict.fromkeys(run.settings.get("validation_set") for run in runs)
         words = [folder for folder in sets if folder is not None and Path(folder).is_dir()]
-    places = _find_images(open_benchmarks(words, scale=scale), arguments.images)
+    places = _find_images(inputs.open_benchmarks(words, scale=scale), arguments.images)
     below = [name for name in metrics if arguments.metrics and name in STANDARD]
     return Figure(
         runs=runs,

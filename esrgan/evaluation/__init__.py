@@ -1,15 +1,7 @@
 """Metrics on whole images, and benchmarks that name their protocol."""
 
 from esrgan.evaluation.benchmarks import BenchmarkResult, Comparison, Method, Score, compare
-from esrgan.evaluation.full_reference import (
-    color_drift,
-    psnr_rgb,
-    psnr_y,
-    rgb_to_y,
-    rmse_y,
-    ssim_rgb,
-    ssim_y,
-)
+from esrgan.evaluation.full_reference import psnr_y, ssim_y
 from esrgan.evaluation.metrics import METRICS, STANDARD, Metric, find_metric, open_metrics
 from esrgan.evaluation.niqe import load_niqe_model, niqe
 
@@ -21,16 +13,11 @@ __all__ = [
     "Method",
     "Metric",
     "Score",
-    "color_drift",
     "compare",
     "find_metric",
     "load_niqe_model",
     "niqe",
     "open_metrics",
-    "psnr_rgb",
     "psnr_y",
-    "rgb_to_y",
-    "rmse_y",
-    "ssim_rgb",
     "ssim_y",
 ]

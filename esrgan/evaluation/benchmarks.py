@@ -26,7 +26,7 @@ A network ignores the key. A folder of results made elsewhere ignores lq.
 
 @dataclass(frozen=True)
 class Score:
-    """One method's result on one image; the ground truth may have one, too."""
+    """Of one method on one image; the ground truth may have one, too."""
 
     image: str
     method: str
@@ -73,17 +73,12 @@ class BenchmarkResult:
         That is the convention of the field; the PSNR of the mean error would be another number.
         A metric that a method lacks on some image has no mean.
         """
-        grouped: dict[str, list[Mapping[Metric, float]]] = {}
-        for score in self.scores:
-            grouped.setdefault(score.method, []).append(score.values)
-        return {
-            method: {
-                metric: metric.average([row[metric] for row in rows])
-                for metric in rows[0]
-                if all(metric in row for row in rows)
-            }
-            for method, rows in grouped.items()
-        }
+        means = {}
+        for method in dict.fromkeys(score.method for score in self.scores):
+            rows = [score.values for score in self.scores if score.method == method]
+            complete = [metric for metric in rows[0] if all(metric in row for row in rows)]
+            means[method] = {m: m.average([row[m] for row in rows]) for m in complete}
+        return means
 
 
 def compare(
@@ -99,8 +94,7 @@ def compare(
     for index in range(len(pairs)):
         key = pairs.key(index)
         lq, gt = pairs.read(index)
-        outputs: dict[str, Image] = {}
-        scores = []
+        outputs, scores = {}, []
         for name, method in methods.items():
             with _naming(name, key):
                 sr = outputs[name] = method(key, lq)
@@ -147,10 +141,8 @@ class Benchmark:
 def recognise_bicubic(lq: Image, gt: Image, conventions: Mapping[str, Resize]) -> str | None:
     """The name of the resizing that makes `lq` of `gt`, byte for byte, if one does."""
     scale = lq.shape[0] / gt.shape[0]
-    for name, resize in conventions.items():
-        if np.array_equal(resize(gt, scale), lq):
-            return name
-    return None
+    makes = (name for name, resize in conventions.items() if np.array_equal(resize(gt, scale), lq))
+    return next(makes, None)
 
 
 def benchmark_folders(text: str, *, scale: int) -> tuple[Path, Path | None]:
@@ -169,9 +161,9 @@ def benchmark_folders(text: str, *, scale: int) -> tuple[Path, Path | None]:
     if not found:
         return folder, None
     names = [name.format(scale=scale) for name in _LQ_FOLDERS]
-    for name in names:
-        if (folder / name).is_dir():
-            return found[0], folder / name
+    distributed = [folder / name for name in names if (folder / name).is_dir()]
+    if distributed:
+        return found[0], distributed[0]
     others = [*folder.glob("LRbicx*"), *folder.glob("LR_bicubic/X*")]
     if not others:
         return found[0], None

@@ -90,10 +90,10 @@ def _features(y: Array, block: int) -> Array:
     width = normalised.shape[1]
     # One row of blocks at a time, which a processor's cache can hold: three times as fast.
     rows = normalised.reshape(-1, block, width // block, block).swapaxes(1, 2)
-    return np.vstack([_fit_with_neighbours(row) for row in rows])
+    return np.vstack([_features_of_row(row) for row in rows])
 
 
-def _fit_with_neighbours(blocks: Array) -> Array:
+def _features_of_row(blocks: Array) -> Array:
     shape, _, left, right = _fit(blocks)
     columns = [shape, (left + right) / 2]
     for shift in _SHIFTS:
