@@ -28,30 +28,28 @@ example: evaluate.py experiments/rrdb_psnr experiments/esrgan --benchmark data/S
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-from esrgan.data import FolderPairs, list_images, read_image, write_png
+from esrgan.commands import inputs
+from esrgan.data import list_images, read_image, write_png
 from esrgan.degradations import CONVENTIONS
 from esrgan.errors import report_errors
-from esrgan.evaluation import METRICS, STANDARD, benchmarks, find_metric, metrics
-from esrgan.evaluation.benchmarks import Benchmark, BenchmarkResult, Comparison, Method, Score
-from esrgan.evaluation.definition import NIQE_MODEL, Metric
+from esrgan.evaluation import METRICS, STANDARD, Comparison, Method, Metric, Score, compare
+from esrgan.evaluation.benchmarks import Benchmark, BenchmarkResult, find_methods, match_outputs
 from esrgan.evaluation.ma_scores import DERIVED, NIQE, PI, MaScores, with_parts, with_regions
+from esrgan.evaluation.metrics import NIQE_MODEL, describe_protocol, find_metric, open_metrics
 from esrgan.files import GIVE_OVERWRITE, check_target, refuse_existing
 from esrgan.reports import sheet
 from esrgan.reports.page import Page, open_page, size_warning
-from esrgan.reports.scores import SCORE_FILES, as_markdown, write_scores
+from esrgan.reports.tables import SCORE_FILES, as_markdown, write_scores
 from esrgan.runs import RunFolder
-from esrgan.types import Image
 
-Upscale = Callable[[Image], Image]
-
-CAPTIONS = ("PSNR-Y", "SSIM-Y")  # of the default metrics
-NEEDS = {"sheet_images": "sheet", "crop_at": "sheet", "crop_size": "sheet", "page_images": "page"}
+_CAPTIONS = ("PSNR-Y", "SSIM-Y")  # of the default metrics
+_NEEDS = dict.fromkeys(("sheet_images", "crop_at", "crop_size"), ("sheet",))
+_NEEDS["page_images"] = ("page",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,41 +91,37 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     _add_outputs(parser)
     given = vars(parser.parse_args(argv))
     asked = given.pop("metrics")
-    measured, captions = (_find_metrics(asked or names) for names in (STANDARD, CAPTIONS))
+    measured, captions = (
+        list(dict.fromkeys(DERIVED.get(n.upper()) or find_metric(n) for n in asked or names))
+        for names in (STANDARD, _CAPTIONS)
+    )
     arguments = Arguments(**given, metrics=measured, captions=captions)
     _refuse_options(arguments)
     _refuse_targets(arguments)
     return arguments
 
 
-def _find_metrics(names: Sequence[str]) -> list[Metric]:
-    return list(dict.fromkeys(DERIVED.get(name.upper()) or find_metric(name) for name in names))
-
-
 def _add_protocol(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("methods", nargs="+", metavar="METHOD")
     add("--benchmark", nargs="+", required=True, metavar="BENCHMARK")
-    names = f"of {', '.join([*METRICS, *DERIVED])}; default: {', '.join(STANDARD)}"
-    add("--metrics", nargs="+", metavar="NAME", help=names)
+    text = f"of {', '.join([*METRICS, *DERIVED])}; default: {', '.join(STANDARD)}"
+    add("--metrics", nargs="+", metavar="NAME", help=text)
     add("--scale", type=int, help="of bicubic and of folders; default: that of the weights, else 4")
     add("--crop", type=int, help="pixels left out on each side; default: the scale")
-    add(
-        "--convention",
-        choices=sorted(CONVENTIONS),
-        help="MATLAB's bicubic on uint8 images (EDSR, RCAN) or after im2double (ESRGAN, BasicSR); "
-        "default: the one that made the low-resolution files, else double",
+    text = (
+        "MATLAB's bicubic on uint8 images (EDSR, RCAN) or after im2double (ESRGAN, BasicSR); "
+        "default: the one that made the low-resolution files, else double"
     )
-    add("--device", help="cpu, cuda, cuda:1, ...; default: cuda where there is one, else cpu")
+    add("--convention", choices=sorted(CONVENTIONS), help=text)
+    add("--device", help=inputs.DEVICE_HELP)
     add("--niqe-model", type=Path, metavar="FILE", help=f"default: {NIQE_MODEL}")
-    add(
-        "--ma-scores",
-        type=Path,
-        metavar="FILE",
-        help="for MA and PI: CSV with the columns image, method, score (and benchmark, where names "
+    text = (
+        "for MA and PI: CSV with the columns image, method, score (and benchmark, where names "
         "recur), or JSON, a list of such objects; method GT is the ground truth. The authors' "
-        "MATLAB code makes the scores, of files that --save-images writes",
+        "MATLAB code makes the scores, of files that --save-images writes"
     )
+    add("--ma-scores", type=Path, metavar="FILE", help=text)
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -136,13 +130,11 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     add("--output", type=Path, metavar="FOLDER", help=f"write {' and '.join(SCORE_FILES)} there")
     add("--save-images", type=Path, metavar="FOLDER", help="as FOLDER/BENCHMARK/METHOD/IMAGE.png")
     add("--sheet", type=Path, metavar="FILE.png", help="crops of all methods side by side")
-    add(
-        "--sheet-images",
-        nargs="+",
-        metavar="IMAGE",
-        help=f"cropped where the methods differ most; default: the first {sheet.NUM_IMAGES} of "
-        "each benchmark, unless --crop-at names others",
+    text = (
+        f"cropped where the methods differ most; default: the first {sheet.NUM_IMAGES} of "
+        "each benchmark, unless --crop-at names others"
     )
+    add("--sheet-images", nargs="+", metavar="IMAGE", help=text)
     add("--crop-at", nargs="+", metavar="IMAGE:TOP,LEFT[,SIZE]", help="crops for the sheet")
     add("--crop-size", type=int, metavar="N", help=f"in pixels; default: {sheet.CROP_SIZE}")
     add("--page", type=Path, metavar="FILE.html", help="images under a slider, for a browser")
@@ -151,13 +143,9 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 
 def _refuse_options(arguments: Arguments) -> None:
-    for name, needed in NEEDS.items():
-        if getattr(arguments, name) is not None and getattr(arguments, needed) is None:
-            raise ValueError(f"--{name.replace('_', '-')} has no effect without --{needed}")
-    for name in ("crop_size", "page_images"):
-        value = getattr(arguments, name)
-        if value is not None and value < 1:
-            raise ValueError(f"--{name.replace('_', '-')} ({value}) must be at least 1")
+    inputs.refuse_alone(arguments, _NEEDS)
+    sizes = {"crop-size": arguments.crop_size, "page-images": arguments.page_images}
+    inputs.refuse_below_one(sizes)
     by_ma = sorted(metric.name for metric in arguments.metrics if metric in DERIVED.values())
     if by_ma and arguments.ma_scores is None:
         raise ValueError(f"--metrics {' '.join(by_ma)} needs --ma-scores FILE")
@@ -182,43 +170,40 @@ def _refuse_targets(arguments: Arguments) -> None:
 
 def evaluate(arguments: Arguments) -> None:
     """Opens everything before anything is computed: what is missing is said at once."""
-    from esrgan.hardware import choose_device
-    from esrgan.inference import upscale
-    from esrgan.weights import load_generator, scale_of
+    from esrgan.hardware import choose_device  # imports torch, which takes seconds
 
-    sources = benchmarks.find_methods(arguments.methods, lambda p: RunFolder(p).newest_weights())
+    sources = find_methods(arguments.methods, lambda path: RunFolder(path).newest_weights())
     device = choose_device(arguments.device)
     files = {name: source for name, source in sources.items() if source and source.is_file()}
-    networks = {name: load_generator(file).to(device) for name, file in files.items()}
-    upscalers = {name: partial(upscale, network) for name, network in networks.items()}
-    scales = {name: scale_of(network) for name, network in networks.items()}
-    scale = benchmarks.common_scale(scales, arguments.scale)
+    networks, scale = inputs.open_networks(files, device=device, scale=arguments.scale)
     crop = scale if arguments.crop is None else arguments.crop
-    opened = benchmarks.open_benchmarks(
-        arguments.benchmark,
-        scale=scale,
-        convention=arguments.convention,
-        conventions=CONVENTIONS,
-        open_pairs=FolderPairs,
-    )
+    words, convention = arguments.benchmark, arguments.convention
+    opened = inputs.open_benchmarks(words, scale=scale, convention=convention)
     ma_scores = MaScores(arguments.ma_scores) if arguments.ma_scores else None
     needed = with_parts(arguments.metrics) if ma_scores else arguments.metrics
     measured = [metric for metric in needed if metric not in DERIVED.values()]
-    measures = metrics.open_metrics(
-        measured, crop=crop, device=device, niqe_model=arguments.niqe_model
-    )
+    measures = open_metrics(measured, crop=crop, device=device, niqe_model=arguments.niqe_model)
     work = []
     for benchmark in opened:
-        protocol = metrics.describe_protocol(needed, scale=scale, crop=crop, lq=benchmark.lq_origin)
+        protocol = describe_protocol(needed, scale=scale, crop=crop, lq=benchmark.lq_origin)
         bicubic = f"MATLAB's, {benchmark.convention} convention"
         protocol |= {f"method {name}": str(file or bicubic) for name, file in sources.items()}
-        methods = {n: open_method(s, upscalers.get(n), benchmark) for n, s in sources.items()}
-        compared = benchmarks.compare(methods, benchmark.pairs, measures)
+        methods = {n: networks.get(n) or _open_method(s, benchmark) for n, s in sources.items()}
+        compared = compare(methods, benchmark.pairs, measures)
         if ma_scores:
             ma_scores.check(benchmark.name, benchmark.keys, sources)
             compared = ma_scores.complete(benchmark.name, compared, arguments.metrics)
         work.append((benchmark, protocol, compared))
-    with _open_outputs(arguments, opened, list(sources)) as outputs:
+    crops: sheet.Crops = {}
+    if arguments.sheet:
+        crops = sheet.choose_crops(
+            opened,
+            images=arguments.sheet_images,
+            crop_at=arguments.crop_at,
+            size=arguments.crop_size or sheet.CROP_SIZE,
+        )
+    with _open_page(arguments, opened, list(sources)) as page:
+        outputs = _Outputs(arguments, crops, page)
         results = [
             BenchmarkResult(benchmark.name, protocol, outputs.take(benchmark, compared))
             for benchmark, protocol, compared in work
@@ -226,18 +211,29 @@ def evaluate(arguments: Arguments) -> None:
         outputs.finish([with_regions(r) for r in results] if ma_scores else results)
 
 
-def open_method(source: Path | None, network: Upscale | None, benchmark: Benchmark) -> Method:
-    """A network; else a folder of results, or, without either, bicubic."""
-    if network is not None:
-        return lambda _key, lq: network(lq)
+def _open_method(source: Path | None, benchmark: Benchmark) -> Method:
+    """A folder of results or, without one, bicubic."""
     if source is None:
         resize, scale = CONVENTIONS[benchmark.convention], benchmark.pairs.scale
         return lambda _key, lq: resize(lq, scale)
-    paths = benchmarks.match_outputs(list_images(source), benchmark.keys)
+    paths = match_outputs(list_images(source), benchmark.keys)
     return lambda key, _lq: read_image(paths[key])
 
 
-@dataclass
+def _open_page(
+    arguments: Arguments, opened: Sequence[Benchmark], methods: Sequence[str]
+) -> AbstractContextManager[Page | None]:
+    if arguments.page is None:
+        return nullcontext()
+    warning = size_warning(opened, arguments.page_images, num_methods=len(methods))
+    if warning:
+        sys.stderr.write(f"warning: {warning}\n")
+    arguments.page.parent.mkdir(parents=True, exist_ok=True)
+    title = f"{', '.join(methods)} on {', '.join(benchmark.name for benchmark in opened)}"
+    return open_page(arguments.page, title=title, overwrite=arguments.overwrite)
+
+
+@dataclass(frozen=True)
 class _Outputs:
     """What is left of an evaluation: takes images one at a time, and then the results."""
 
@@ -256,7 +252,8 @@ class _Outputs:
             if arguments.save_images:
                 _save_images(comparison, arguments.save_images / name)
             for crop in self.crops.get((name, comparison.key), ()):
-                self.rows += [sheet.comparison_row(comparison, crop, metrics=arguments.captions)]
+                row = sheet.comparison_row(comparison, crop, metrics=arguments.captions)
+                self.rows.append(row)
             if self.page and number <= (arguments.page_images or number):
                 self.page.add(name, comparison)
         return tuple(scores)
@@ -272,26 +269,6 @@ class _Outputs:
             write_png(arguments.sheet, picture, overwrite=arguments.overwrite)
         if self.page:
             self.page.finish(results)
-
-
-@contextmanager
-def _open_outputs(
-    arguments: Arguments, opened: Sequence[Benchmark], methods: Sequence[str]
-) -> Iterator[_Outputs]:
-    crops: sheet.Crops = {}
-    if arguments.sheet:
-        images, places, size = arguments.sheet_images, arguments.crop_at, arguments.crop_size
-        crops = sheet.choose_crops(opened, images=images, crop_at=places, size=size)
-    if arguments.page is None:
-        yield _Outputs(arguments, crops, None)
-        return
-    warning = size_warning(opened, arguments.page_images, num_methods=len(methods))
-    if warning:
-        sys.stderr.write(f"warning: {warning}\n")
-    arguments.page.parent.mkdir(parents=True, exist_ok=True)
-    title = f"{', '.join(methods)} on {', '.join(benchmark.name for benchmark in opened)}"
-    with open_page(arguments.page, title=title, overwrite=arguments.overwrite) as page:
-        yield _Outputs(arguments, crops, page)
 
 
 def _save_images(comparison: Comparison, folder: Path) -> None:

@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from esrgan.commands.inputs import DEVICE_HELP, open_benchmarks, refuse_alone, refuse_below_one
+from esrgan.data import list_images, read_image, write_png
 from esrgan.errors import report_errors
+from esrgan.evaluation.benchmarks import Benchmark
 from esrgan.files import check_target, write_whole
 from esrgan.reports.interpolation_pictures import (
     GIF_ALPHAS,
@@ -29,20 +31,13 @@ from esrgan.reports.interpolation_pictures import (
     strip_rows,
 )
 from esrgan.reports.plot import Panel, plot_panels
-from esrgan.reports.sheet import comparison_sheet
+from esrgan.reports.sheet import CROP_SIZE, comparison_sheet
 from esrgan.runs import RunFolder, find_weights
 from esrgan.types import Image
 
-if TYPE_CHECKING:
-    from esrgan.evaluation.benchmarks import Benchmark
-
-_CROP = 96
 _STEPS = 10
-_RESULTS = ("alpha", "strip", "gif", "curve")
-_ONLY_WITH = {
-    "strip": ("images",),
-    "gif": ("images",),
-    "curve": ("benchmark",),
+_NEEDS = {"strip": ("images",), "gif": ("images",), "curve": ("benchmark",)}
+_HAS_NO_EFFECT_WITHOUT = {
     "output": ("alpha",),
     "images": ("strip", "gif"),
     "crop_size": ("strip",),
@@ -71,9 +66,10 @@ class Arguments:
 
     @property
     def weights(self) -> dict[Path, float]:
-        """The files of weights and their alpha. The names are those of the authors' script."""
+        """The files of weights and their alpha, named as by the authors' script: 08 for 0.8."""
+        names = {f"{Decimal(str(abs(alpha))):f}": alpha for alpha in self.alpha or ()}
         folder = self.output or Path()
-        return {folder / f"interp_{_digits(alpha)}.pth": alpha for alpha in self.alpha or ()}
+        return {folder / f"interp_{n.replace('.', '')}.pth": alpha for n, alpha in names.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -92,45 +88,30 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     add("--output", type=Path, metavar="FOLDER", help="of the weights; default: the current one")
     add("--images", type=Path, nargs="+", metavar="IMAGE", help="low-resolution images or folders")
     add("--strip", type=Path, metavar="FILE.png", help="crops of both interpolations side by side")
-    add("--crop-size", type=int, metavar="N", help=f"of the strip, in pixels; default: {_CROP}")
+    add("--crop-size", type=int, metavar="N", help=f"of the strip, in pixels; default: {CROP_SIZE}")
     add("--gif", type=Path, metavar="FILE.gif", help="one image from A to B; in 256 colours only")
     add("--curve", type=Path, metavar="FILE.png", help="PSNR-Y of both interpolations")
     add("--benchmark", help="of the curve: as for evaluate.py")
     add("--steps", type=int, metavar="N", help=f"of the curve; default: {_STEPS}")
-    add("--device", help="cpu, cuda, cuda:1, ...; default: cuda where there is one, else cpu")
+    add("--device", help=DEVICE_HELP)
     add("--overwrite", action="store_true", help="write over earlier files")
     arguments = Arguments(**vars(parser.parse_args(argv)))
     _refuse_options(arguments)
-    _refuse_numbers(arguments)
     _refuse_targets(arguments)
     return arguments
 
 
-def _digits(alpha: float) -> str:
-    """Without the point: 08 for 0.8, 025 for 0.25, 10 for 1."""
-    return f"{Decimal(str(abs(alpha))):f}".replace(".", "")
-
-
 def _refuse_options(arguments: Arguments) -> None:
-    given = {name for name, value in vars(arguments).items() if value not in (None, False)}
-    if given.isdisjoint(_RESULTS):
+    if not (arguments.alpha or arguments.strip or arguments.gif or arguments.curve):
         raise ValueError("there is nothing to do: give --alpha, --strip, --gif or --curve")
-    for name, others in _ONLY_WITH.items():
-        if name in given and given.isdisjoint(others):
-            rule = "needs" if name in _RESULTS else "has no effect without"
-            choices = " or ".join(f"--{other}" for other in others)
-            raise ValueError(f"--{name.replace('_', '-')} {rule} {choices}")
+    refuse_alone(arguments, _NEEDS, rule="needs")
+    refuse_alone(arguments, _HAS_NO_EFFECT_WITHOUT)
     if arguments.curve:
         plot_panels([Panel("", "", "", {})])  # says so where matplotlib is missing
-
-
-def _refuse_numbers(arguments: Arguments) -> None:
     for alpha in arguments.alpha or ():
         if not 0 <= alpha <= 1:
             raise ValueError(f"--alpha ({alpha:g}) must be from 0 (A) to 1 (B)")
-    for option, value in (("crop-size", arguments.crop_size), ("steps", arguments.steps)):
-        if value is not None and value < 1:
-            raise ValueError(f"--{option} ({value}) must be at least 1")
+    refuse_below_one({"crop-size": arguments.crop_size, "steps": arguments.steps})
 
 
 def _refuse_targets(arguments: Arguments) -> None:
@@ -151,24 +132,17 @@ def _refuse_targets(arguments: Arguments) -> None:
 
 def _interpolate(arguments: Arguments) -> None:
     # Here because torch takes seconds, and a mistake in the arguments is to be told at once
-    from esrgan.data import write_png
     from esrgan.hardware import choose_device, naming_memory
     from esrgan.inference import upscale
-    from esrgan.weights import (
-        interpolate,
-        lineage_warning,
-        load_generator,
-        save_release,
-        scale_of,
-    )
+    from esrgan.weights import interpolate, lineage_warning, load_generator, save_release
 
     parents = {"A": find_weights(arguments.a), "B": find_weights(arguments.b)}
     device = choose_device(arguments.device)
     a, b = (load_generator(file).to(device) for file in parents.values())
     warning = lineage_warning(a, b, names="A and B")  # refuses networks of other architecture
     images = _read_images(arguments)
-    scale = scale_of(a)
-    benchmark = _open_benchmark(arguments.benchmark, scale=scale) if arguments.benchmark else None
+    words = [arguments.benchmark] if arguments.benchmark else []
+    benchmarks = open_benchmarks(words, scale=scale_of(a))
     if warning:
         sys.stderr.write(f"warning: {warning}\n")
 
@@ -177,7 +151,7 @@ def _interpolate(arguments: Arguments) -> None:
             return upscale(interpolate(a, b, alpha), lq)
 
     # Everything is computed before anything is written: what fails leaves nothing behind.
-    pictures, gif = _draw(output, images, benchmark, arguments, crop=scale)
+    pictures, gif = _draw(output, images, benchmarks, arguments)
     for path in filter(None, (*arguments.weights, *pictures, arguments.gif)):
         path.parent.mkdir(parents=True, exist_ok=True)
     # Of the parents only the names: their folder is nobody's business
@@ -192,21 +166,8 @@ def _interpolate(arguments: Arguments) -> None:
         write_whole(arguments.gif, gif, overwrite=overwrite)
 
 
-def _open_benchmark(word: str, *, scale: int) -> "Benchmark":
-    from esrgan.data import FolderPairs
-    from esrgan.degradations import CONVENTIONS
-    from esrgan.evaluation.benchmarks import open_benchmarks
-
-    (benchmark,) = open_benchmarks(
-        [word], scale=scale, convention=None, conventions=CONVENTIONS, open_pairs=FolderPairs
-    )
-    return benchmark
-
-
 def _read_images(arguments: Arguments) -> list[tuple[str, Image]]:
     """Names and contents."""
-    from esrgan.data import list_images, read_image
-
     files: list[Path] = []
     for path in arguments.images or ():
         files += list_images(path) if path.is_dir() else [path]
@@ -218,10 +179,8 @@ def _read_images(arguments: Arguments) -> list[tuple[str, Image]]:
 def _draw(
     output: Output,
     images: Sequence[tuple[str, Image]],
-    benchmark: "Benchmark | None",
+    benchmarks: Sequence[Benchmark],
     arguments: Arguments,
-    *,
-    crop: int,
 ) -> tuple[dict[Path, Image], bytes]:
     """The pictures by their files, and the animation; the numbers of the curve are printed."""
     alphas = {*(STRIP_ALPHAS if arguments.strip else ()), *(GIF_ALPHAS if arguments.gif else ())}
@@ -230,16 +189,17 @@ def _draw(
         sys.stderr.write(f"{name}\n")
         outputs = {alpha: output(alpha, lq) for alpha in alphas}  # each network sees an image once
         if arguments.strip:
-            rows += strip_rows(name, outputs, crop_size=arguments.crop_size or _CROP)
+            rows += strip_rows(name, outputs, crop_size=arguments.crop_size or CROP_SIZE)
         if arguments.gif:
             gif = encode_gif(outputs)
     if arguments.strip and rows:
         pictures[arguments.strip] = comparison_sheet(rows)
-    if arguments.curve and benchmark:
-        steps = arguments.steps or _STEPS
-        curves = measure_curves(output, benchmark.pairs, steps=steps, crop=crop)
+    if arguments.curve:
+        (benchmark,) = benchmarks
+        pairs, crop = benchmark.pairs, benchmark.pairs.scale
+        curves = measure_curves(output, pairs, steps=arguments.steps or _STEPS, crop=crop)
         sys.stdout.write(
-            f"PSNR-Y in dB on {benchmark.name}, mean of {len(benchmark.pairs)} images without "
+            f"PSNR-Y in dB on {benchmark.name}, mean of {len(pairs)} images without "
             f"{crop} pixels at each border; low-resolution images: {benchmark.lq_origin}\n\n"
             f"{curve_table(curves)}\n"
         )

@@ -17,25 +17,24 @@ import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from esrgan.commands import inputs
+from esrgan.data import write_png
 from esrgan.errors import report_errors, suggestion
 from esrgan.evaluation import STANDARD
+from esrgan.evaluation.benchmarks import Benchmark
 from esrgan.files import check_target, write_whole
 from esrgan.reports.figure import Figure, caption, draw_figure
 from esrgan.reports.plot import plot_panels
 from esrgan.reports.run_curves import curve_panels
 from esrgan.reports.run_table import as_csv, as_markdown, choose_metrics
+from esrgan.reports.sheet import CROP_SIZE
 from esrgan.runs import RunRecord, find_runs
 from esrgan.types import Pair
-
-if TYPE_CHECKING:
-    from esrgan.evaluation.benchmarks import Benchmark
 
 _FILES = ("report.md", "report.csv", "figure.png", "curves.png")
 _OF_THE_FILES = ("benchmark", "crops", "images", "crop_size", "device", "overwrite")
 _ROWS = 4
-_CROP_SIZE = 96
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +56,7 @@ class Arguments:
 class _Images:
     """Images of benchmarks, by their numbers there: `WholeImages` for the figure."""
 
-    places: Sequence[tuple["Benchmark", int]]
+    places: Sequence[tuple[Benchmark, int]]
 
     def __len__(self) -> int:
         return len(self.places)
@@ -76,63 +75,47 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse_arguments(argv: Sequence[str] | None) -> Arguments:
+    """With all refused that can be before anything is read."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("runs", nargs="+", type=Path, metavar="RUN")
-    add(
-        "--metrics",
-        nargs="+",
-        metavar="NAME",
-        help="of the validation, e.g. PSNR-Y; default: all, and PSNR-Y under the crops",
-    )
+    text = "of the validation, e.g. PSNR-Y; default: all, and PSNR-Y under the crops"
+    add("--metrics", nargs="+", metavar="NAME", help=text)
     add("--output", type=Path, metavar="FOLDER", help="write the files there")
     add("--overwrite", action="store_true", help="write over those of an earlier report")
     figure = parser.add_argument_group("the figure")
     add = figure.add_argument
-    add(
-        "--benchmark",
-        nargs="+",
-        metavar="BENCHMARK",
-        help="images, given as to evaluate.py; default: those that the runs were validated on",
-    )
+    text = "images, given as to evaluate.py; default: those that the runs were validated on"
+    add("--benchmark", nargs="+", metavar="BENCHMARK", help=text)
     which = figure.add_mutually_exclusive_group()
     which.add_argument("--crops", type=int, metavar="N", help=f"rows; default: {_ROWS}")
     which.add_argument("--images", nargs="+", metavar="NAME", help="a row for each of these")
-    add("--crop-size", type=int, metavar="N", help=f"in pixels; default: {_CROP_SIZE}")
-    add("--device", help="cpu, cuda, cuda:1, ...; default: cuda where there is one, else cpu")
+    add("--crop-size", type=int, metavar="N", help=f"in pixels; default: {CROP_SIZE}")
+    add("--device", help=inputs.DEVICE_HELP)
     arguments = Arguments(**vars(parser.parse_args(argv)))
-    for name in _OF_THE_FILES:
-        if arguments.output is None and getattr(arguments, name) not in (None, False):
-            parser.error(f"--{name.replace('_', '-')} has no effect without --output")
-    return arguments
-
-
-def _check(arguments: Arguments) -> None:
-    """Refuse what can be refused before anything is read."""
-    for name, value in (("crops", arguments.crops), ("crop-size", arguments.crop_size)):
-        if value is not None and value < 1:
-            raise ValueError(f"--{name} ({value}) must be at least 1")
+    try:
+        inputs.refuse_alone(arguments, dict.fromkeys(_OF_THE_FILES, ("output",)))
+    except ValueError as error:
+        parser.error(str(error))
+    inputs.refuse_below_one({"crops": arguments.crops, "crop-size": arguments.crop_size})
     if arguments.output:
         for name in _FILES:
             check_target(arguments.output / name, overwrite=arguments.overwrite)
+    return arguments
 
 
 def _report(arguments: Arguments) -> None:
-    _check(arguments)
     runs = find_runs(arguments.runs)
     metrics = choose_metrics(runs, arguments.metrics)
+    table = as_markdown(runs, metrics)
     if arguments.output is None:
-        sys.stdout.write(f"{as_markdown(runs, metrics)}\n")
+        sys.stdout.write(f"{table}\n")
         return
-    # Here because torch takes seconds, and the table alone has no use for it
-    from esrgan.data import write_png
-
     figure = _open_figure(runs, metrics, arguments)
     panels = curve_panels(runs, metrics)
     pictures = {"curves.png": plot_panels(panels)} if panels else {}
-    table = as_markdown(runs, metrics)
     sys.stdout.write(f"{table}\n")
     sys.stdout.flush()
     if figure.weights and len(figure.pairs):
@@ -153,30 +136,16 @@ def _open_figure(runs: Sequence[RunRecord], metrics: Sequence[str], arguments: A
     Raises:
         ValueError: weights or a benchmark cannot be used, scales differ, or an image is in none.
     """
-    from esrgan.data import FolderPairs
-    from esrgan.degradations import CONVENTIONS
-    from esrgan.evaluation.benchmarks import common_scale, open_benchmarks
-    from esrgan.hardware import choose_device
-    from esrgan.inference import upscale
-    from esrgan.weights import load_generator, scale_of
+    from esrgan.hardware import choose_device  # imports torch: the table alone has no use for it
 
     found = {run.name: run.folder.newest_weights() for run in runs}
     weights = {name: file for name, file in found.items() if file is not None}
-    device = choose_device(arguments.device)
-    networks = {name: load_generator(file).to(device) for name, file in weights.items()}
-    scale = common_scale({name: scale_of(network) for name, network in networks.items()}, None)
-    texts = arguments.benchmark
-    if texts is None:
+    methods, scale = inputs.open_networks(weights, device=choose_device(arguments.device))
+    words = arguments.benchmark
+    if words is None:
         sets = dict.fromkeys(run.settings.get("validation_set") for run in runs)
-        texts = [folder for folder in sets if folder is not None and Path(folder).is_dir()]
-    benchmarks = open_benchmarks(
-        texts, scale=scale, convention=None, conventions=CONVENTIONS, open_pairs=FolderPairs
-    )
-    places = _find_images(benchmarks, arguments.images)
-    methods = {
-        name: lambda _key, lq, network=network: upscale(network, lq)
-        for name, network in networks.items()
-    }
+        words = [folder for folder in sets if folder is not None and Path(folder).is_dir()]
+    places = _find_images(inputs.open_benchmarks(words, scale=scale), arguments.images)
     below = [name for name in metrics if arguments.metrics and name in STANDARD]
     return Figure(
         runs=runs,
@@ -186,14 +155,14 @@ def _open_figure(runs: Sequence[RunRecord], metrics: Sequence[str], arguments: A
         pairs=_Images(places),
         origins=list(dict.fromkeys(f"{b.name}, low resolution: {b.lq_origin}" for b, _ in places)),
         metrics=below or ["PSNR-Y"],
-        crop_size=arguments.crop_size or _CROP_SIZE,
+        crop_size=arguments.crop_size or CROP_SIZE,
         num_rows=None if arguments.images else arguments.crops or _ROWS,
     )
 
 
 def _find_images(
-    benchmarks: Sequence["Benchmark"], asked: Sequence[str] | None
-) -> list[tuple["Benchmark", int]]:
+    benchmarks: Sequence[Benchmark], asked: Sequence[str] | None
+) -> list[tuple[Benchmark, int]]:
     """Those asked for, in this order, in every benchmark that has them; None: all."""
     places = [(b, number) for b in benchmarks for number in range(len(b.pairs))]
     names = [benchmark.pairs.key(number) for benchmark, number in places]

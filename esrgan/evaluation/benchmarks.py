@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from esrgan.evaluation.definition import Measure, Metric
+from esrgan.evaluation.metrics import Measure, Metric
 from esrgan.types import Image, ImagePairs, Resize, WholeImages
 
 GROUND_TRUTH, LQ = "GT", "LQ"
@@ -26,7 +26,7 @@ A network ignores the key. A folder of results made elsewhere ignores lq.
 
 @dataclass(frozen=True)
 class Score:
-    """One method's result on one image; the ground truth may have one, too."""
+    """Of one method on one image; the ground truth may have one, too."""
 
     image: str
     method: str
@@ -73,17 +73,12 @@ class BenchmarkResult:
         That is the convention of the field; the PSNR of the mean error would be another number.
         A metric that a method lacks on some image has no mean.
         """
-        grouped: dict[str, list[Mapping[Metric, float]]] = {}
-        for score in self.scores:
-            grouped.setdefault(score.method, []).append(score.values)
-        return {
-            method: {
-                metric: metric.average([row[metric] for row in rows])
-                for metric in rows[0]
-                if all(metric in row for row in rows)
-            }
-            for method, rows in grouped.items()
-        }
+        means = {}
+        for method in dict.fromkeys(score.method for score in self.scores):
+            rows = [score.values for score in self.scores if score.method == method]
+            complete = [metric for metric in rows[0] if all(metric in row for row in rows)]
+            means[method] = {m: m.average([row[m] for row in rows]) for m in complete}
+        return means
 
 
 def compare(
@@ -99,8 +94,7 @@ def compare(
     for index in range(len(pairs)):
         key = pairs.key(index)
         lq, gt = pairs.read(index)
-        outputs: dict[str, Image] = {}
-        scores = []
+        outputs, scores = {}, []
         for name, method in methods.items():
             with _naming(name, key):
                 sr = outputs[name] = method(key, lq)
@@ -144,65 +138,15 @@ class Benchmark:
         return {key: (h * scale, w * scale) for key, (h, w) in zip(self.keys, sizes, strict=True)}
 
 
-def open_benchmarks(
-    words: Iterable[str],
-    *,
-    scale: int,
-    convention: str | None,
-    conventions: Mapping[str, Resize],
-    open_pairs: Callable[..., ImagePairs],
-) -> list[Benchmark]:
-    """Those that words stand for, each as for `benchmark_folders`; no two may have one name.
-
-    Args:
-        words: of a command line.
-        scale: gt to lq.
-        convention: the name of one; None: that which made the low-resolution files, else double.
-        conventions: of MATLAB's bicubic, by their names.
-        open_pairs: `esrgan.data.FolderPairs`.
-    """
-    benchmarks = []
-    for word in words:
-        gt, lq = benchmark_folders(word, scale=scale)
-        if lq is None:
-            chosen = convention or "double"
-            pairs = open_pairs(gt=gt, scale=scale, downscale=conventions[chosen])
-            origin = f"made here by MATLAB's bicubic, {chosen} convention"
-        else:
-            pairs = open_pairs(gt=gt, lq=lq, scale=scale)
-            made_by = recognise_bicubic(*pairs.read(0), conventions)
-            chosen = convention or made_by or "double"
-            judged = (
-                f"MATLAB's bicubic, {made_by} convention" if made_by else "not MATLAB's bicubic"
-            )
-            origin = f"{lq} (the first is {judged}, by comparison with gt)"
-        benchmarks.append(Benchmark(benchmark_name(gt), pairs, origin, chosen))
-    names = [benchmark.name for benchmark in benchmarks]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two benchmarks have one name ({', '.join(names)}): rename a folder")
-    return benchmarks
-
-
-def common_scale(scales: Mapping[str, int], asked: int | None) -> int:
-    """Of networks by their names, and of --scale; 4 where nothing says another."""
-    scales = scales if asked is None else {**scales, "--scale": asked}
-    if len(set(scales.values())) > 1:
-        listed = ", ".join(f"{name} {scale}" for name, scale in scales.items())
-        raise ValueError(f"the scales differ ({listed}): evaluate one scale at a time")
-    return next(iter(scales.values()), 4)
-
-
 def recognise_bicubic(lq: Image, gt: Image, conventions: Mapping[str, Resize]) -> str | None:
     """The name of the resizing that makes `lq` of `gt`, byte for byte, if one does."""
     scale = lq.shape[0] / gt.shape[0]
-    for name, resize in conventions.items():
-        if np.array_equal(resize(gt, scale), lq):
-            return name
-    return None
+    makes = (name for name, resize in conventions.items() if np.array_equal(resize(gt, scale), lq))
+    return next(makes, None)
 
 
 def benchmark_folders(text: str, *, scale: int) -> tuple[Path, Path | None]:
-    """The folders of gt and of lq that a benchmark's name on a command line stands for.
+    """The folders of gt and of lq that a word on a command line stands for.
 
     `A:B` are the two folders. A folder that has both, under names of those in circulation, is the
     benchmark as it is distributed; with lq of other scales only, it is refused. Where it has gt
@@ -217,9 +161,9 @@ def benchmark_folders(text: str, *, scale: int) -> tuple[Path, Path | None]:
     if not found:
         return folder, None
     names = [name.format(scale=scale) for name in _LQ_FOLDERS]
-    for name in names:
-        if (folder / name).is_dir():
-            return found[0], folder / name
+    distributed = [folder / name for name in names if (folder / name).is_dir()]
+    if distributed:
+        return found[0], distributed[0]
     others = [*folder.glob("LRbicx*"), *folder.glob("LR_bicubic/X*")]
     if not others:
         return found[0], None

@@ -20,8 +20,7 @@ Array = NDArray[np.float64]
 # ITU-R BT.601 in studio range: the weights of R, G and B, and black.
 _RGB_TO_Y = np.array([[65.481 / 255, 128.553 / 255, 24.966 / 255, 16.0]])
 _WINDOW, _SIGMA = 11, 1.5  # of SSIM
-_C1 = (0.01 * 255) ** 2
-_C2 = (0.03 * 255) ** 2
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _SQUARE = 32  # pixels, of colour drift
 
 
@@ -86,10 +85,8 @@ def ssim_y(sr: Image, gt: Image, *, crop: int) -> float:
 def ssim_rgb(sr: Image, gt: Image, *, crop: int) -> float:
     """Mean of the SSIM of the three channels."""
     sr, gt = shave(sr, gt, crop=crop)
-    channels = (
-        _ssim(sr[..., c].astype(np.float64), gt[..., c].astype(np.float64)) for c in range(3)
-    )
-    return sum(channels) / 3
+    x, y = sr.astype(np.float64), gt.astype(np.float64)
+    return sum(_ssim(x[..., c], y[..., c]) for c in range(3)) / 3
 
 
 def _ssim(x: Array, y: Array) -> float:

@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlparse
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision import models  # type: ignore[import-untyped] # ships no types
 
-from esrgan.evaluation.definition import Measure
 from esrgan.evaluation.full_reference import shave
+from esrgan.evaluation.metrics import Measure
+from esrgan.hardware import choose_device
 from esrgan.types import Image
 
 Backbone = Literal["alex", "vgg"]
@@ -23,20 +23,20 @@ _WEIGHTS = {"alex": models.AlexNet_Weights, "vgg": models.VGG16_Weights}
 _SMALLEST_SIDE = {"alex": 31, "vgg": 16}  # below it, nothing is left for the last features
 
 
-def lpips(*, backbone: Backbone, crop: int, device: torch.device) -> Measure:
-    """LPIPS 0.1 (Zhang et al., 2018), on features of AlexNet or VGG16."""
+def lpips(*, backbone: Backbone, crop: int, device: torch.device | None) -> Measure:
+    """LPIPS 0.1 (Zhang et al., 2018), on features of AlexNet or VGG16; device None: any GPU."""
 
     def build() -> nn.Module:
         from torchmetrics.image import LearnedPerceptualImagePatchSimilarity
 
         return LearnedPerceptualImagePatchSimilarity(net_type=backbone, normalize=True)
 
-    network = _load("LPIPS", build, backbone).to(device)
+    network = _load("LPIPS", build, backbone).to(device or choose_device(None))
     return partial(_measure, "LPIPS", network, crop, _SMALLEST_SIDE[backbone])
 
 
-def dists(*, crop: int, device: torch.device) -> Measure:
-    """DISTS (Ding et al., 2020), on features of VGG16, at full size."""
+def dists(*, crop: int, device: torch.device | None) -> Measure:
+    """DISTS (Ding et al., 2020), on features of VGG16, at full size; the device as for `lpips`."""
 
     def build() -> nn.Module:
         # Its public class would read the file of VGG16 again for each image
@@ -44,12 +44,11 @@ def dists(*, crop: int, device: torch.device) -> Measure:
 
         return DISTSNetwork()
 
-    network = _load("DISTS", build, "vgg").to(device)
+    network = _load("DISTS", build, "vgg").to(device or choose_device(None))
     return partial(_measure, "DISTS", network, crop, _SMALLEST_SIDE["vgg"])
 
 
 def _load(name: str, build: Callable[[], nn.Module], backbone: Backbone) -> nn.Module:
-    """`build()`, or a ValueError that says what is missing and what helps."""
     try:
         return build().eval()
     except ImportError as error:
@@ -89,5 +88,4 @@ def _measure(
 
 def _tensor(image: Image, device: torch.device) -> Tensor:
     """(1, 3, H, W) in [0, 1]."""
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device)
-    return pixels.permute(2, 0, 1)[None].float() / 255
+    return torch.tensor(image, device=device).permute(2, 0, 1)[None].float() / 255

@@ -8,12 +8,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from esrgan.evaluation.benchmarks import BenchmarkResult, Comparison
-from esrgan.evaluation.definition import Measure, Metric, Resources
-from esrgan.evaluation.metrics import METRICS
+from esrgan.evaluation.metrics import METRICS, Measure, Metric, Resources
 
 
 def _refuse(_: Resources) -> Measure:
@@ -87,20 +87,16 @@ class MaScores:
             self._scores[key] = value
 
     def find(self, benchmark: str, image: str, method: str) -> float | None:
-        for name in (benchmark, ""):
-            if (name, image, method) in self._scores:
-                return self._scores[name, image, method]
-        return None
+        anywhere = self._scores.get(("", image, method))
+        return self._scores.get((benchmark, image, method), anywhere)
 
     def check(self, benchmark: str, images: Iterable[str], methods: Iterable[str]) -> None:
         """Raise a ValueError if a score is missing."""
-        methods = list(methods)
-        for image in images:
-            for method in methods:
-                if self.find(benchmark, image, method) is None:
-                    raise ValueError(
-                        f"{self._path} has no score of {method} on {image} ({benchmark}): add a row"
-                    )
+        for image, method in product(images, methods):
+            if self.find(benchmark, image, method) is None:
+                raise ValueError(
+                    f"{self._path} has no score of {method} on {image} ({benchmark}): add a row"
+                )
 
     def complete(
         self, benchmark: str, comparisons: Iterable[Comparison], metrics: Sequence[Metric]

@@ -1,18 +1,19 @@
-"""The metrics that there are, by name, and the protocol of measuring in words.
+"""What a metric is, those that there are by name, and the protocol of measuring in words.
 
 Validation, the choice of the best checkpoint, evaluation, tables and pages take names, directions
 and digits from here. To add one: a file with a `Metric`, and its line in `METRICS`; or, without a
 line here, its import path in place of a name.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from esrgan.errors import suggestion
-from esrgan.evaluation.definition import NIQE_MODEL, Measure, Metric, Resources, plain
 from esrgan.evaluation.full_reference import (
     color_drift,
     psnr_rgb,
@@ -23,9 +24,63 @@ from esrgan.evaluation.full_reference import (
     ssim_y,
 )
 from esrgan.evaluation.niqe import load_niqe_model, niqe
+from esrgan.types import Image
 
 if TYPE_CHECKING:
     import torch
+
+NIQE_MODEL = Path("data/niqe/niqe_pris_params.npz")
+
+Measure = Callable[[Image, Image], float]
+"""From the result (sr) and the ground truth (gt), of equal size; some do not look at gt."""
+
+
+def mean(values: Iterable[float]) -> float:
+    """Added up from the first to the last, so that all who average have the same digits."""
+    numbers = list(values)
+    return sum(numbers) / len(numbers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What metrics may need besides the images."""
+
+    crop: int  # pixels left out on each side
+    device: "torch.device | None"  # of networks that compare features; None: a GPU if there is one
+    niqe_model: Path  # the file of its parameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A number for an image."""
+
+    name: str  # on command lines, in configs, logs and tables
+    larger_is_better: bool
+    digits: int  # after the point, as papers write it
+    about: str  # how it is computed, for the protocol
+    load: Callable[[Resources], Measure]
+    needs_reference: bool = True  # else the ground truth can be measured, too
+    average: Callable[[Iterable[float]], float] = mean  # over the images of a benchmark
+
+    @property
+    def directed(self) -> str:
+        """The name with an arrow that shows where better is."""
+        return f"{self.name} {'↑' if self.larger_is_better else '↓'}"
+
+    def is_better(self, value: float, other: float) -> bool:
+        """Never true of NaN."""
+        return value > other if self.larger_is_better else value < other
+
+    def text(self, value: float) -> str:
+        """As papers write it; ∞ for the PSNR of identical images."""
+        if math.isinf(value):
+            return "∞" if value > 0 else "-∞"
+        return f"{value:.{self.digits}f}"
+
+
+def plain(function: Callable[..., float]) -> Callable[[Resources], Measure]:
+    """The `load` of a function (sr, gt, *, crop) that needs nothing else."""
+    return lambda resources: partial(function, crop=resources.crop)
 
 
 def _load_niqe(resources: Resources) -> Measure:
@@ -36,19 +91,13 @@ def _load_niqe(resources: Resources) -> Measure:
 def _load_lpips(backbone: Literal["alex", "vgg"], resources: Resources) -> Measure:
     from esrgan.evaluation.learned import lpips  # imports torchvision, which takes a second
 
-    return lpips(backbone=backbone, crop=resources.crop, device=_device(resources))
+    return lpips(backbone=backbone, crop=resources.crop, device=resources.device)
 
 
 def _load_dists(resources: Resources) -> Measure:
     from esrgan.evaluation.learned import dists
 
-    return dists(crop=resources.crop, device=_device(resources))
-
-
-def _device(resources: Resources) -> "torch.device":
-    from esrgan.hardware import choose_device
-
-    return resources.device or choose_device(None)
+    return dists(crop=resources.crop, device=resources.device)
 
 
 _PSNR = "10 log10(255^2 / MSE) in dB; RGB: one MSE over the three channels"
@@ -139,14 +188,15 @@ def open_metrics(
 
 
 def describe_protocol(
-    metrics: Iterable[Metric], *, scale: int, crop: int, lq: str
+    metrics: Collection[Metric], *, scale: int, crop: int, lq: str
 ) -> dict[str, str]:
     """What numbers must have in common to be compared; `lq` says where the images came from.
 
     Another Y or low-resolution file moves a PSNR by more than a year of research did.
     """
-    order = {metric: place for place, metric in enumerate(METRICS.values())}
-    metrics = sorted(metrics, key=lambda metric: (order.get(metric, len(order)), metric.name))
+    known = list(METRICS.values())
+    others = sorted(set(metrics).difference(known), key=lambda metric: metric.name)
+    metrics = [*(metric for metric in known if metric in metrics), *others]
     on_y = any(metric.name.endswith("-Y") or metric.name == "NIQE" for metric in metrics)
     return {
         "scale": f"x{scale}",

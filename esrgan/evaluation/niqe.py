@@ -33,24 +33,6 @@ class NiqeModel(NamedTuple):
     covariance: Array
 
 
-class _Fit(NamedTuple):
-    """An asymmetric generalised Gaussian for each block, each (N,): eq. 4, 5 and 7 of the paper."""
-
-    shape: Array
-    left: Array
-    right: Array
-    mean: Array
-
-
-class _Shapes(NamedTuple):
-    """What the fit needs to know of each shape, (9801,): ratios of gamma functions."""
-
-    shape: Array
-    spread: Array  # gamma(2/a)^2 / (gamma(1/a) gamma(3/a)), which grows with a
-    scale: Array  # sqrt(gamma(1/a) / gamma(3/a))
-    mean: Array  # gamma(2/a) / gamma(1/a)
-
-
 def load_niqe_model(path: Path) -> NiqeModel:
     """Reads the published file of pristine parameters, `niqe_pris_params.npz`.
 
@@ -104,27 +86,21 @@ def _halve(y: Array) -> Array:
 
 def _features(y: Array, block: int) -> Array:
     """(number of blocks, 18) of one scale; NaN where a block is too flat to be fitted."""
-    normalised = _normalise(y)
+    mean = _local_mean(y)
+    deviation = np.sqrt(np.abs(_local_mean(y * y) - mean * mean))
+    normalised = (y - mean) / (deviation + 1)  # eq. 1 to 3, in a Gaussian window
     width = normalised.shape[1]
     # One row of blocks at a time, which a processor's cache can hold: three times as fast.
     rows = normalised.reshape(-1, block, width // block, block).swapaxes(1, 2)
-    return np.vstack([_fit_with_neighbours(row) for row in rows])
+    return np.vstack([_features_of_row(row) for row in rows])
 
 
-def _fit_with_neighbours(blocks: Array) -> Array:
-    fit = _fit(blocks)
-    columns = [fit.shape, (fit.left + fit.right) / 2]
+def _features_of_row(blocks: Array) -> Array:
+    shape, _, left, right = _fit(blocks)
+    columns = [shape, (left + right) / 2]
     for shift in _SHIFTS:
-        fit = _fit(blocks * np.roll(blocks, shift, axis=(1, 2)))
-        columns += [fit.shape, fit.mean, fit.left, fit.right]
+        columns += _fit(blocks * np.roll(blocks, shift, axis=(1, 2)))
     return np.stack(columns, axis=1)
-
-
-def _normalise(y: Array) -> Array:
-    """Mean subtracted, divided by deviation plus 1, both in a Gaussian window (eq. 1 to 3)."""
-    mean = _local_mean(y)
-    deviation = np.sqrt(np.abs(_local_mean(y * y) - mean * mean))
-    return np.asarray((y - mean) / (deviation + 1), dtype=np.float64)
 
 
 def _local_mean(y: Array) -> Array:
@@ -132,8 +108,12 @@ def _local_mean(y: Array) -> Array:
     return np.asarray(blurred, dtype=np.float64)
 
 
-def _fit(blocks: Array) -> _Fit:
-    """By the moments (Lasmar, Stitou, Berthoumieu, 2009), for blocks (N, H, W)."""
+def _fit(blocks: Array) -> tuple[Array, Array, Array, Array]:
+    """An asymmetric generalised Gaussian for each of the blocks (N, H, W).
+
+    By the moments (Lasmar, Stitou, Berthoumieu, 2009). Returns its shape, mean, and spread to the
+    left and to the right, each (N,): eq. 4, 5 and 7 of the paper.
+    """
     squares = blocks * blocks
     with np.errstate(divide="ignore", invalid="ignore"):  # of a block without values on one side
         left, right = (
@@ -143,18 +123,20 @@ def _fit(blocks: Array) -> _Fit:
         ratio = left / right
         spread = np.abs(blocks).mean(axis=(1, 2)) ** 2 / squares.mean(axis=(1, 2))
         spread *= (ratio**3 + 1) * (ratio + 1) / (ratio**2 + 1) ** 2
-    shapes = _shapes()
-    index = _nearest(shapes.spread, spread)
-    left, right = left * shapes.scale[index], right * shapes.scale[index]
-    return _Fit(shapes.shape[index], left, right, (right - left) * shapes.mean[index])
+    shapes, spreads, scales, means = _shapes()
+    index = _nearest(spreads, spread)
+    left, right = left * scales[index], right * scales[index]
+    return shapes[index], (right - left) * means[index], left, right
 
 
 @cache
-def _shapes() -> _Shapes:
-    shape = np.arange(200, 10001) / 1000
-    one, two, three = (np.array([math.lgamma(k / a) for a in shape]) for k in (1, 2, 3))
-    spread, scale = np.exp(2 * two - one - three), np.exp((one - three) / 2)
-    return _Shapes(shape, spread, scale, mean=np.exp(two - one))
+def _shapes() -> tuple[Array, Array, Array, Array]:
+    """What the fit needs to know of each shape, (9801,): ratios of gamma functions."""
+    shapes = np.arange(200, 10001) / 1000
+    one, two, three = (np.array([math.lgamma(k / a) for a in shapes]) for k in (1, 2, 3))
+    spreads = np.exp(2 * two - one - three)  # gamma(2/a)^2 / (gamma(1/a) gamma(3/a)): grows with a
+    scales = np.exp((one - three) / 2)  # sqrt(gamma(1/a) / gamma(3/a))
+    return shapes, spreads, scales, np.exp(two - one)
 
 
 def _nearest(rising: Array, values: Array) -> NDArray[np.int64]:

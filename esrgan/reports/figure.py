@@ -9,40 +9,28 @@ from pathlib import Path
 import numpy as np
 
 from esrgan.evaluation import Method, compare, open_metrics
+from esrgan.evaluation.benchmarks import GROUND_TRUTH as GT
 from esrgan.reports.differences import find_differences
 from esrgan.reports.sheet import HeaderLine, SheetRow, comparison_sheet, most_different_window
 from esrgan.runs import RunRecord
 from esrgan.types import Image, WholeImages
 
-GT = "GT"
 _CELL = 288  # pixels of the picture that a crop should measure at least, for the text above it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """What is shown, and how.
+    """What is shown, and how."""
 
-    Attributes:
-        runs: all of the report.
-        weights: of the runs that have any, by the run's name.
-        methods: what the networks of these weights make of an image.
-        scale: of the networks.
-        pairs: the images; their keys are written below them.
-        origins: where these are from, in words.
-        metrics: below the crops, each of the whole image.
-        crop_size: of the squares, in pixels of the ground truth.
-        num_rows: so many images, those whose crops differ most; None: all of them.
-    """
-
-    runs: Sequence[RunRecord]
-    weights: Mapping[str, Path]
-    methods: Mapping[str, Method]
-    scale: int
-    pairs: WholeImages
-    origins: Sequence[str]
-    metrics: Sequence[str]
-    crop_size: int
-    num_rows: int | None
+    runs: Sequence[RunRecord]  # all of the report
+    weights: Mapping[str, Path]  # of the runs that have any, by the run's name
+    methods: Mapping[str, Method]  # what the networks of these weights make of an image
+    scale: int  # of the networks
+    pairs: WholeImages  # the images; their keys are written below them
+    origins: Sequence[str]  # where these are from, in words
+    metrics: Sequence[str]  # below the crops, each of the whole image
+    crop_size: int  # of the squares, in pixels of the ground truth
+    num_rows: int | None  # so many images, those whose crops differ most; None: all of them
 
 
 def draw_figure(figure: Figure) -> Image:

@@ -6,13 +6,14 @@ Network interpolation mixes their weights, image interpolation their outputs (se
 
 import io
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from esrgan.evaluation import compare, open_metrics
+from esrgan.reports.plot import Curve
 from esrgan.reports.sheet import SheetRow, most_different_window
 from esrgan.reports.tables import markdown_table
 from esrgan.types import Image, WholeImages
@@ -26,9 +27,6 @@ _BAR = 28  # pixels above the frame's image, for alpha
 Output = Callable[[float, Image], Image]
 """What the network at an alpha makes of an image."""
 
-Curve = Sequence[tuple[float, float]]
-"""alpha and PSNR-Y in dB, mean over the images."""
-
 
 def mix_images(sr_a: Image, sr_b: Image, alpha: float) -> Image:
     """(1 - alpha) A + alpha B pixel by pixel, of 8-bit images, rounded to 8 bits."""
@@ -38,10 +36,7 @@ def mix_images(sr_a: Image, sr_b: Image, alpha: float) -> Image:
 def strip_rows(name: str, outputs: Mapping[float, Image], *, crop_size: int) -> list[SheetRow]:
     """Network interpolation and image interpolation of one image, where its ends differ most.
 
-    Args:
-        name: of the image.
-        outputs: of the networks at `STRIP_ALPHAS` and perhaps elsewhere.
-        crop_size: side of the square, in pixels of the output.
+    `outputs` are those of the networks at `STRIP_ALPHAS`, and perhaps elsewhere.
     """
     sr_a, sr_b = outputs[0.0], outputs[1.0]
     top, left = most_different_window([sr_a, sr_b], crop_size)
@@ -79,7 +74,10 @@ def encode_gif(outputs: Mapping[float, Image]) -> bytes:
 def measure_curves(
     network_output: Output, pairs: WholeImages, *, steps: int, crop: int
 ) -> Mapping[str, Curve]:
-    """Of both interpolations, at `steps` + 1 places; `crop` pixels are left out on each side."""
+    """Alpha and mean PSNR-Y in dB of both interpolations, at `steps` + 1 places.
+
+    `crop` pixels are left out on each side.
+    """
     alphas = [step / steps for step in range(steps + 1)]
     ((metric, measure),) = open_metrics(["PSNR-Y"], crop=crop).items()
     networks = {

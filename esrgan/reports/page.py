@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 
 from esrgan.evaluation.benchmarks import Benchmark, BenchmarkResult, Comparison
 from esrgan.files import refuse_existing, writing_whole
-from esrgan.reports.scores import table_of_means
+from esrgan.reports.tables import table_of_means
 from esrgan.types import Image
 
 LARGE_PAGE = 100  # MB

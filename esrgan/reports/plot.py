@@ -22,24 +22,24 @@ _NUM_COLOURS = 10  # beyond these the lines are broken
 _DASHES = ("-", "--", ":", "-.")
 
 
+Curve = Sequence[tuple[float, float]]
+"""Points (x, y)."""
+
+
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes; `curves` has the points (x, y) of each line by its name.
-
-    `levels` are values of y to hold the curves against: grey lines with their names.
-    `logarithmic` is for values of y, all above 0, that differ by a large factor.
-    """
+    """One pair of axes."""
 
     title: str
     x_label: str
     y_label: str
-    curves: Mapping[str, Sequence[tuple[float, float]]]
-    levels: Mapping[str, float] = field(default_factory=dict)
-    logarithmic: bool = False
+    curves: Mapping[str, Curve]
+    levels: Mapping[str, float] = field(default_factory=dict)  # grey lines with their names
+    logarithmic: bool = False  # for values of y, all above 0, that differ by a large factor
 
 
-def plot_panels(panels: Sequence[Panel], *, columns: int = 2) -> Image:
-    """The panels in rows of `columns`. A name has the same colour in all; one legend serves all.
+def plot_panels(panels: Sequence[Panel]) -> Image:
+    """The panels, two in a row. A name has the same colour in all; one legend serves all.
 
     Raises:
         ValueError: there is no panel, or matplotlib, an optional part of the installation, is
@@ -53,7 +53,7 @@ def plot_panels(panels: Sequence[Panel], *, columns: int = 2) -> Image:
     except ImportError as error:
         raise ValueError("curves need matplotlib: pip install 'esrgan[plots]'") from error
     names = list(dict.fromkeys(name for panel in panels for name in panel.curves))
-    columns = min(columns, len(panels))
+    columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     width = columns * _PANEL_INCHES[0]
     in_a_line = max(1, int(width * _LETTERS_PER_INCH) // (6 + max(map(len, names), default=0)))

@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from esrgan.reports.plot import Panel
+from esrgan.reports.plot import Curve, Panel
 from esrgan.reports.run_table import common_baseline
 from esrgan.runs import Line, RunRecord
 
 MOST_POINTS = 100
 _NOT_LOSSES = ("iteration", "learning_rate", "gradient_norm")
 _LARGE_FACTOR = 4  # between the values of a loss: from here on their axis is logarithmic
-
-Curve = list[tuple[float, float]]
 
 
 def curve_panels(runs: Sequence[RunRecord], metrics: Sequence[str]) -> list[Panel]:

@@ -69,12 +69,10 @@ def best_value(metric: Metric, values: Sequence[float]) -> float | None:
 def as_markdown(runs: Sequence[RunRecord], metrics: Sequence[str]) -> str:
     """Aligned as plain text too; below the table what has to be known to read it."""
     columns = [column for column in _columns(runs, metrics) if column.label]
-    table = markdown_table(
-        [column.label for column in columns],
-        list(zip(*([cell.text for cell in column.cells] for column in columns), strict=True)),
-        words=[number for number, column in enumerate(columns) if not column.is_number],
-    )
-    return "\n".join([table, "", *_notes(runs)])
+    header = [column.label for column in columns]
+    rows = list(zip(*([cell.text for cell in column.cells] for column in columns), strict=True))
+    words = [number for number, column in enumerate(columns) if not column.is_number]
+    return "\n".join([markdown_table(header, rows, words=words), "", *_notes(runs)])
 
 
 def as_csv(runs: Sequence[RunRecord], metrics: Sequence[str]) -> str:

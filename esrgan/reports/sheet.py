@@ -11,22 +11,24 @@ from PIL import ImageDraw, ImageFont
 
 from esrgan.errors import suggestion
 from esrgan.evaluation.benchmarks import LQ, Benchmark, Comparison
-from esrgan.evaluation.definition import Metric
+from esrgan.evaluation.metrics import Metric
 from esrgan.types import Image
 
 NUM_IMAGES, CROP_SIZE = 5, 96
 _METRICS_PER_LINE = 2  # so many are legible below a crop
-_MARGIN = 16
-_GAP = 8
-_NAMES = 40
-_LINE = 28
-_CAPTION, _CAPTION_LINE = 36, 24
-_NAME_SIZE, _TEXT_SIZE, _SMALLEST_SIZE = 24, 19, 14
-_BACKGROUND = (255, 255, 255)
-_TEXT = (32, 32, 32)
-_QUIET_TEXT = (112, 112, 112)
-_MARKED_TEXT = (204, 0, 0)
-_FRAME = (255, 32, 32)
+_MARGIN, _GAP = 16, 8
+_NAMES, _LINE = 40, 28  # heights, of the columns' names and of each line of the header
+_CAPTION, _CAPTION_LINE = 36, 24  # of a caption of one line, and of each further line
+_BACKGROUND, _FRAME = (255, 255, 255), (255, 32, 32)
+_SMALLEST_SIZE = 14
+
+_Style = tuple[int, tuple[int, int, int]]
+"""Size and colour of a text."""
+
+_NAME: _Style = (24, (32, 32, 32))
+_TEXT: _Style = (19, (32, 32, 32))
+_QUIET: _Style = (19, (112, 112, 112))
+_MARKED: _Style = (19, (204, 0, 0))
 
 Box = tuple[int, int, int, int]
 """Top, left, bottom, right."""
@@ -42,9 +44,9 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True)
 class SheetRow:
-    """Crops of one size by column, from left to right, and the text under some of them.
+    """Crops of one size by column, from left to right, and the text, of some lines, under some.
 
-    A text may have several lines. If there is an `origin`, it is shown in a column before these.
+    If there is an `origin`, it is shown in a column before these.
     """
 
     crops: Mapping[str, Image]
@@ -103,13 +105,12 @@ def choose_crops(
     *,
     images: Sequence[str] | None,
     crop_at: Sequence[str] | None,
-    size: int | None,
+    size: int,
 ) -> Crops:
     """As the options of evaluate.py say; by default of the first `NUM_IMAGES` of each benchmark.
 
     What would be refused once its image is reached is refused here.
     """
-    size = size or CROP_SIZE
     crops = [Crop.parse(text, size) for text in crop_at or ()]
     crops += [Crop(image, size) for image in images or ()]
     if not crops:
@@ -127,12 +128,9 @@ def choose_crops(
 
 
 def comparison_row(comparison: Comparison, crop: Crop, *, metrics: Sequence[Metric]) -> SheetRow:
-    """LQ (its pixels enlarged), every method and GT, below what the scores say of each.
+    """LQ (its pixels enlarged), every method and GT, below what the metrics say of whole images.
 
-    Args:
-        comparison: of one image.
-        crop: by default where the images differ most; of a smaller image, all.
-        metrics: those to write, each as measured on the whole image.
+    The crop is by default where the images differ most; of a smaller image, it is all.
     """
     if crop.size < 1:
         raise ValueError(f"crop_size ({crop.size}) must be at least 1")
@@ -185,9 +183,7 @@ def _captions(comparison: Comparison, metrics: Sequence[Metric]) -> dict[str, st
 def comparison_sheet(
     rows: Sequence[SheetRow], *, zoom: int = 3, header: Sequence[HeaderLine] = ()
 ) -> Image:
-    """The rows below each other, each pixel `zoom` wide.
-
-    At the top are the columns' names, and below them the lines of `header`.
+    """The rows below each other, each pixel `zoom` wide, below the columns' names and the header.
 
     Raises:
         ValueError: there is no row, or the rows have different columns.
@@ -205,38 +201,23 @@ def comparison_sheet(
     sheet = Pillow.new("RGB", (width, first + len(rows) * (cell + below)), _BACKGROUND)
     for number, name in enumerate(columns):
         left = _MARGIN + number * (cell + _GAP)
-        _draw_header(sheet, name, header, left=left, width=cell, labels=number == 0)
+        _write(sheet, name, (left, _MARGIN), _NAME, width=cell)
+        for line, words in enumerate(header):
+            text = words.texts.get(name, "") if number else words.label
+            style = _MARKED if name in words.marked else _TEXT if number else _QUIET
+            _write(sheet, text, (left, _MARGIN + _NAMES + line * _LINE), style, width=cell)
         for index, row in enumerate(rows):
             corner = (left, first + index * (cell + below))
             if row.origin and number == 0:
-                _draw_origin(sheet, row.origin, corner, side=cell)
+                image, caption = _draw_origin(row.origin, cell), row.origin.name
             else:
-                enlarged = row.crops[name].repeat(zoom, axis=0).repeat(zoom, axis=1)
+                image = row.crops[name].repeat(zoom, axis=0).repeat(zoom, axis=1)
                 caption = row.captions.get(name, "")
-                _draw_cell(sheet, enlarged, caption, corner, side=cell)
+            _draw_cell(sheet, image, caption, corner, side=cell)
     return np.asarray(sheet, dtype=np.uint8)
 
 
-def _draw_header(
-    sheet: Pillow.Image,
-    name: str,
-    lines: Sequence[HeaderLine],
-    *,
-    left: int,
-    width: int,
-    labels: bool,
-) -> None:
-    _write(sheet, name, (left, _MARGIN), size=_NAME_SIZE, colour=_TEXT, width=width)
-    for index, line in enumerate(lines):
-        corner = (left, _MARGIN + _NAMES + index * _LINE)
-        text = line.label if labels else line.texts.get(name, "")
-        colour = _MARKED_TEXT if name in line.marked else _QUIET_TEXT if labels else _TEXT
-        _write(sheet, text, corner, size=_TEXT_SIZE, colour=colour, width=width)
-
-
-def _draw_origin(
-    sheet: Pillow.Image, origin: Origin, corner: tuple[int, int], *, side: int
-) -> None:
+def _draw_origin(origin: Origin, side: int) -> Image:
     """The whole image as large as a cell allows, with a frame around the crop."""
     height, width = origin.image.shape[:2]
     factor = side / max(height, width)
@@ -245,7 +226,7 @@ def _draw_origin(
     top, left, bottom, right = (round(edge * factor) for edge in origin.box)
     frame = (left, top, max(right, left + 1) - 1, max(bottom, top + 1) - 1)
     ImageDraw.Draw(image).rectangle(frame, outline=_FRAME, width=3)
-    _draw_cell(sheet, np.asarray(image, dtype=np.uint8), origin.name, corner, side=side)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _draw_cell(
@@ -256,20 +237,15 @@ def _draw_cell(
     sheet.paste(Pillow.fromarray(np.ascontiguousarray(image)), (left + aside, top))
     for index, line in enumerate(caption.split("\n")):
         below = (left, top + side + 5 + index * _CAPTION_LINE)
-        _write(sheet, line, below, size=_TEXT_SIZE, colour=_QUIET_TEXT, width=side)
+        _write(sheet, line, below, _QUIET, width=side)
 
 
 def _write(
-    sheet: Pillow.Image,
-    text: str,
-    corner: tuple[int, int],
-    *,
-    size: int,
-    colour: tuple[int, int, int],
-    width: int,
+    sheet: Pillow.Image, text: str, corner: tuple[int, int], style: _Style, *, width: int
 ) -> None:
     """Centred in `width` pixels. A longer text is written smaller, and then loses its middle."""
     draw = ImageDraw.Draw(sheet)
+    size, colour = style
     font = ImageFont.load_default(size)
     baseline = corner[1] + size
     while size > _SMALLEST_SIZE and draw.textlength(text, font) > width:

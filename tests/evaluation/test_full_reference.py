@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from esrgan.evaluation import color_drift, psnr_rgb, psnr_y, rgb_to_y, rmse_y, ssim_rgb, ssim_y
+from esrgan.evaluation.full_reference import (
+    color_drift,
+    psnr_rgb,
+    psnr_y,
+    rgb_to_y,
+    rmse_y,
+    ssim_rgb,
+    ssim_y,
+)
 
 GREY = np.full((20, 24, 3), 100, np.uint8)
 METRICS = [psnr_y, psnr_rgb, ssim_y, ssim_rgb]

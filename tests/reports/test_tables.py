@@ -3,7 +3,7 @@ import math
 
 from esrgan.evaluation import METRICS, STANDARD, BenchmarkResult, Score
 from esrgan.evaluation.metrics import describe_protocol
-from esrgan.reports.scores import as_json, as_markdown, best_methods
+from esrgan.reports.tables import as_json, as_markdown, best_methods
 
 PSNR_Y, SSIM_Y, NIQE, LPIPS = (METRICS[n] for n in ("PSNR-Y", "SSIM-Y", "NIQE", "LPIPS"))
 PROTOCOL = describe_protocol(

@@ -1,0 +1,100 @@
+"""What is given to the commands that look at networks on benchmarks: their options and words."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from esrgan.data import FolderPairs
+from esrgan.degradations import CONVENTIONS
+from esrgan.evaluation import Method
+from esrgan.evaluation.benchmarks import (
+    Benchmark,
+    benchmark_folders,
+    benchmark_name,
+    recognise_bicubic,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    from esrgan.weights import Generator
+
+DEVICE_HELP = "cpu, cuda, cuda:1, ...; default: cuda where there is one, else cpu"
+
+
+def refuse_below_one(numbers: Mapping[str, int | None]) -> None:
+    """By the names of their options; None: not given."""
+    for option, number in numbers.items():
+        if number is not None and number < 1:
+            raise ValueError(f"--{option} ({number}) must be at least 1")
+
+
+def refuse_alone(
+    arguments: object, needs: Mapping[str, Sequence[str]], *, rule: str = "has no effect without"
+) -> None:
+    """`needs` has for an option's name those of which one must be given, too.
+
+    `arguments` has the values by these names; None and False: not given.
+    """
+    given = {n for n, value in vars(arguments).items() if value is not None and value is not False}
+    for name, others in needs.items():
+        if name in given and given.isdisjoint(others):
+            choices = " or ".join(f"--{other}" for other in others)
+            raise ValueError(f"--{name.replace('_', '-')} {rule} {choices}")
+
+
+def open_networks(
+    files: Mapping[str, Path], *, device: "torch.device", scale: int | None = None
+) -> tuple[dict[str, Method], int]:
+    """Those in files of weights, by their names, and the scale of all: 4 where nothing says it.
+
+    Raises:
+        ValueError: a file cannot be used; or scales differ, `scale` (of the option) among them.
+    """
+    from esrgan.weights import load_generator, scale_of  # imports torch, which takes seconds
+
+    networks = {name: load_generator(file).to(device) for name, file in files.items()}
+    scales = {name: scale_of(network) for name, network in networks.items()}
+    if scale is not None:
+        scales["--scale"] = scale
+    if len(set(scales.values())) > 1:
+        listed = ", ".join(f"{name} {scale}" for name, scale in scales.items())
+        raise ValueError(f"the scales differ ({listed}): evaluate one scale at a time")
+    methods = {name: _as_method(network) for name, network in networks.items()}
+    return methods, next(iter(scales.values()), 4)
+
+
+def _as_method(network: "Generator") -> Method:
+    from esrgan.inference import upscale
+
+    return lambda _key, lq: upscale(network, lq)
+
+
+def open_benchmarks(
+    words: Sequence[str], *, scale: int, convention: str | None = None
+) -> list[Benchmark]:
+    """Those that words stand for, each as for `benchmark_folders`; no two may have one name.
+
+    The convention is that of MATLAB's bicubic, None: the one that made the low-resolution files,
+    else double.
+    """
+    opened = [_open_benchmark(word, scale=scale, convention=convention) for word in words]
+    names = [benchmark.name for benchmark in opened]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two benchmarks have one name ({', '.join(names)}): rename a folder")
+    return opened
+
+
+def _open_benchmark(word: str, *, scale: int, convention: str | None) -> Benchmark:
+    gt, lq = benchmark_folders(word, scale=scale)
+    if lq is None:
+        chosen = convention or "double"
+        pairs = FolderPairs(gt=gt, scale=scale, downscale=CONVENTIONS[chosen])
+        origin = f"made here by MATLAB's bicubic, {chosen} convention"
+    else:
+        pairs = FolderPairs(gt=gt, lq=lq, scale=scale)
+        made_by = recognise_bicubic(*pairs.read(0), CONVENTIONS)
+        chosen = convention or made_by or "double"
+        judged = f"MATLAB's bicubic, {made_by} convention" if made_by else "not MATLAB's bicubic"
+        origin = f"{lq} (the first is {judged}, by comparison with gt)"
+    return Benchmark(benchmark_name(gt), pairs, origin, chosen)
