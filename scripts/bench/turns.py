@@ -99,9 +99,9 @@ def worker(name: str, target: Callable[..., None], *args: object) -> Iterator[Ca
     try:
         yield turn
     finally:
-        connection.close()
         process.kill()
         process.join()
+        connection.close()
 
 
 def _serve(turns: Connection, form: Form, rounds: int, iterations: int) -> None:
