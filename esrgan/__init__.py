@@ -1,3 +1,3 @@
 """Training framework for ESRGAN image super-resolution."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

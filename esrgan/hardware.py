@@ -1,5 +1,7 @@
 """What there is to compute on, and in which number format it is fastest."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -66,3 +68,16 @@ def cpu_multiplies_bf16() -> bool:
 def free_memory() -> int:
     """Bytes of the host's memory that programs can have without others being swapped out."""
     return int(psutil.virtual_memory().available)
+
+
+@contextmanager
+def naming_memory() -> Iterator[None]:
+    """What a GPU says that is too small, as a mistake that a user can mend.
+
+    Raises:
+        ValueError: the GPU has too little memory.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ValueError("it needs more memory than the GPU has: try --device cpu") from error

@@ -29,6 +29,8 @@ def _in_one_line(error: HydraException | OmegaConfBaseException) -> str:
     cause = error.__cause__
     if isinstance(error, InstantiationException) and isinstance(cause, ValueError):
         return str(cause)
+    if isinstance(error, InstantiationException) and isinstance(cause, ImportError):
+        return " ".join(str(cause).split())  # Lightning's loggers say what installs theirs
     if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException):
         return _refused_value(cause)
     if isinstance(error, MissingConfigException) and error.options:

@@ -1,12 +1,13 @@
 """The main job from end to end: sample photographs, data set, training, evaluation, picture."""
 
+import argparse
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-from esrgan.command_line import report_errors
 from esrgan.data import write_sample_photographs
+from esrgan.errors import report_errors
 
 PHOTOGRAPHS = Path("data/sample")
 DATA_SET = Path("data/sample_x4")
@@ -15,6 +16,7 @@ PICTURE = RUN / "held_out.png"
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     write_sample_photographs(PHOTOGRAPHS)
     if not DATA_SET.exists():
         run("scripts/prepare_data.py", PHOTOGRAPHS / "train", "--output", DATA_SET)

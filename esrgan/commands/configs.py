@@ -1,14 +1,20 @@
-"""Where the configs are."""
+"""Where the configuration files are."""
 
 from pathlib import Path
 
-import esrgan
+_PACKAGE = Path(__file__).parent.parent
 
 
 def configs_folder() -> Path:
-    """The folder `configs` of an installed package, or of the checkout that the package is in."""
-    package = Path(esrgan.__file__).resolve().parent
-    for folder in (package / "configs", package.parent / "configs"):
-        if (folder / "train.yaml").is_file():
+    """`esrgan/configs` in an installed package, else `configs` of the checkout that holds it.
+
+    Raises:
+        ValueError: there is neither.
+    """
+    folders = (_PACKAGE / "configs", _PACKAGE.parent / "configs")
+    for folder in folders:
+        if folder.is_dir():
             return folder
-    raise ValueError(f"{package} has no configs beside it: install esrgan again")
+    raise ValueError(
+        f"neither {folders[0]} nor {folders[1]} is there: install esrgan anew, or run a checkout"
+    )

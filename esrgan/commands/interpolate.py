@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from esrgan.errors import report_errors
-from esrgan.evaluation import comparison_sheet
 from esrgan.files import check_target, write_whole
-from esrgan.reports.interpolation import (
+from esrgan.reports.interpolation_pictures import (
     GIF_ALPHAS,
     STRIP_ALPHAS,
     Output,
@@ -30,11 +29,12 @@ from esrgan.reports.interpolation import (
     strip_rows,
 )
 from esrgan.reports.plot import Panel, plot_panels
+from esrgan.reports.sheet import comparison_sheet
 from esrgan.runs import RunFolder, find_weights
 from esrgan.types import Image
 
 if TYPE_CHECKING:
-    from scoring.benchmarks import Benchmark
+    from esrgan.evaluation.benchmarks import Benchmark
 
 _CROP = 96
 _STEPS = 10
@@ -151,23 +151,23 @@ def _refuse_targets(arguments: Arguments) -> None:
 
 def _interpolate(arguments: Arguments) -> None:
     # Here because torch takes seconds, and a mistake in the arguments is to be told at once
-    from scoring.benchmarks import open_benchmark
-    from scoring.methods import load_networks, run_network
-
     from esrgan.data import write_png
-    from esrgan.hardware import choose_device
-    from esrgan.weights import interpolate, lineage_warning, save_release
+    from esrgan.hardware import choose_device, naming_memory
+    from esrgan.inference import upscale
+    from esrgan.weights import interpolate, lineage_warning, load_generator, save_release
 
     parents = {"A": find_weights(arguments.a), "B": find_weights(arguments.b)}
-    a, b = load_networks(parents, choose_device(arguments.device)).values()
+    device = choose_device(arguments.device)
+    a, b = (load_generator(file).to(device) for file in parents.values())
     warning = lineage_warning(a, b, names="A and B")  # refuses networks of other architecture
     images = _read_images(arguments)
-    benchmark = open_benchmark(arguments.benchmark, a.scale, None) if arguments.benchmark else None
+    benchmark = _open_benchmark(arguments.benchmark, scale=a.scale) if arguments.benchmark else None
     if warning:
         sys.stderr.write(f"warning: {warning}\n")
 
     def output(alpha: float, lq: Image) -> Image:
-        return run_network(interpolate(a, b, alpha), lq)
+        with naming_memory():
+            return upscale(interpolate(a, b, alpha), lq)
 
     # Everything is computed before anything is written: what fails leaves nothing behind.
     pictures, gif = _draw(output, images, benchmark, arguments, crop=a.scale)
@@ -183,6 +183,17 @@ def _interpolate(arguments: Arguments) -> None:
         write_png(path, picture, overwrite=overwrite)
     if arguments.gif:
         write_whole(arguments.gif, gif, overwrite=overwrite)
+
+
+def _open_benchmark(word: str, *, scale: int) -> "Benchmark":
+    from esrgan.data import FolderPairs
+    from esrgan.degradations import CONVENTIONS
+    from esrgan.evaluation.benchmarks import open_benchmarks
+
+    (benchmark,) = open_benchmarks(
+        [word], scale=scale, convention=None, conventions=CONVENTIONS, open_pairs=FolderPairs
+    )
+    return benchmark
 
 
 def _read_images(arguments: Arguments) -> list[tuple[str, Image]]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from esrgan.errors import report_errors, suggestion
+from esrgan.evaluation import STANDARD
 from esrgan.files import check_target, write_whole
 from esrgan.reports.figure import Figure, caption, draw_figure
 from esrgan.reports.plot import plot_panels
@@ -29,13 +30,12 @@ from esrgan.runs import RunRecord, find_runs
 from esrgan.types import Pair
 
 if TYPE_CHECKING:
-    from scoring.benchmarks import Benchmark
+    from esrgan.evaluation.benchmarks import Benchmark
 
 _FILES = ("report.md", "report.csv", "figure.png", "curves.png")
 _OF_THE_FILES = ("benchmark", "crops", "images", "crop_size", "device", "overwrite")
 _ROWS = 4
 _CROP_SIZE = 96
-_UNDER_CROPS = ("PSNR-Y", "SSIM-Y", "PSNR-RGB", "SSIM-RGB")  # need neither networks nor files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,25 +153,31 @@ def _open_figure(runs: Sequence[RunRecord], metrics: Sequence[str], arguments: A
     Raises:
         ValueError: weights or a benchmark cannot be used, scales differ, or an image is in none.
     """
-    from scoring.benchmarks import open_benchmarks
-    from scoring.methods import common_scale, load_networks, run_network
-
+    from esrgan.data import FolderPairs
+    from esrgan.degradations import CONVENTIONS
+    from esrgan.evaluation.benchmarks import common_scale, open_benchmarks
     from esrgan.hardware import choose_device
+    from esrgan.inference import upscale
+    from esrgan.weights import load_generator
 
     found = {run.name: run.folder.newest_weights() for run in runs}
     weights = {name: file for name, file in found.items() if file is not None}
-    networks = load_networks(weights, choose_device(arguments.device))
-    scale = common_scale(networks, None)
+    device = choose_device(arguments.device)
+    networks = {name: load_generator(file).to(device) for name, file in weights.items()}
+    scale = common_scale({name: network.scale for name, network in networks.items()}, None)
     texts = arguments.benchmark
     if texts is None:
         sets = dict.fromkeys(run.settings.get("validation_set") for run in runs)
         texts = [folder for folder in sets if folder is not None and Path(folder).is_dir()]
-    places = _find_images(open_benchmarks(texts, scale, None), arguments.images)
+    benchmarks = open_benchmarks(
+        texts, scale=scale, convention=None, conventions=CONVENTIONS, open_pairs=FolderPairs
+    )
+    places = _find_images(benchmarks, arguments.images)
     methods = {
-        name: lambda _key, lq, network=network: run_network(network, lq)
+        name: lambda _key, lq, network=network: upscale(network, lq)
         for name, network in networks.items()
     }
-    below = [name for name in metrics if arguments.metrics and name in _UNDER_CROPS]
+    below = [name for name in metrics if arguments.metrics and name in STANDARD]
     return Figure(
         runs=runs,
         weights=weights,

@@ -21,7 +21,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pytorch_lightning import Trainer
 
     from esrgan.runs import OpenRun, RunFolder
+    from esrgan.training import StopSignal
+    from esrgan.types import ImagePairs
     from esrgan.weights import Generator
 
 CONFIG = "train"
@@ -91,15 +93,15 @@ def train(cfg: "DictConfig") -> int:
     from esrgan.runs import RUNS, OpenRun
 
     with plain_errors():
-        settings = checked(cfg)
+        settings, pairs = _checked(cfg)
         run = OpenRun(RUNS / cfg.name, settings=settings, resume=cfg.resume)
-        from esrgan import training  # Lightning takes seconds to import: mistakes are found before
+        from esrgan import training
 
         _quieten_lightning()
         state = run.folder.newest_checkpoint()
         start = 0 if state is None else state["iteration"]
 
-        data = instantiate(cfg.data, start_iteration=start)
+        data = instantiate(cfg.data, train={"pairs": pairs}, start_iteration=start)
         validation = instantiate(cfg.validation) if cfg.validation_set else None
         generator = new_generator(cfg, with_weights=state is None)
         stage = instantiate(cfg.training, generator=generator, _convert_="all")
@@ -115,7 +117,7 @@ def train(cfg: "DictConfig") -> int:
             settings=settings,
         )
         trainer = instantiate(cfg.trainer, callbacks=[after_iteration], logger=False)
-        loggers = {name: instantiate(logger) for name, logger in cfg.logger.items() if logger}
+        loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
         if cfg.verify and trainer.local_rank == 0:
             data.verify()
 
@@ -123,18 +125,15 @@ def train(cfg: "DictConfig") -> int:
         _begin(run, trainer, loggers, settings, start=start)
         if start < cfg.iterations:
             trainer.fit(stage, data)
-        if not trainer.is_global_zero:
-            return 0  # what became of the run is the first process's to say
-        if stop.received is not None:
-            how = "" if cfg.resume else " with resume=true"
-            log.warning("stopped by %s; the same command%s goes on", stop.received.name, how)
-            return STOPPED
-        _write_release(run.folder, generator)
-    return 0
+        return _end(run.folder, trainer, generator, stop, resumed=bool(cfg.resume))
 
 
-def checked(cfg: "DictConfig") -> dict[str, Any]:
-    """The settings as plain containers, if they can work."""
+def _checked(cfg: "DictConfig") -> tuple[dict[str, Any], "ImagePairs"]:
+    """The settings as plain containers, if they can work, and the pairs to train on, unread.
+
+    Lightning takes seconds to import: what can be refused without it is refused before.
+    """
+    from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
     from esrgan.runs.checks import check_settings, check_targets
@@ -142,8 +141,10 @@ def checked(cfg: "DictConfig") -> dict[str, Any]:
     container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     settings = cast(dict[str, Any], container)
     check_settings(settings)
-    check_targets(settings)
-    return settings
+    check_targets(settings, with_lightning=False)
+    pairs: ImagePairs = instantiate(cfg.data.train.pairs)
+    check_targets(settings, with_lightning=True)
+    return settings, pairs
 
 
 def new_generator(cfg: "DictConfig", *, with_weights: bool) -> "Generator":
@@ -189,7 +190,7 @@ def list_experiments(folders: Sequence[Path]) -> str:
 def _begin(
     run: "OpenRun",
     trainer: "Trainer",
-    loggers: Mapping[str, Any],
+    loggers: Sequence[Any],
     settings: dict[str, Any],
     *,
     start: int,
@@ -200,7 +201,7 @@ def _begin(
         return
     run.begin()
     ours = {"folder": run.folder.path, "first": start + 1}
-    trainer.loggers = [make(**ours) if callable(make) else make for make in loggers.values()]
+    trainer.loggers = [make(**ours) if callable(make) else make for make in loggers]
     for logger in trainer.loggers:
         logger.log_hyperparams(settings)
     iterations = settings["iterations"]
@@ -217,15 +218,29 @@ def _quieten_lightning() -> None:
         warnings.filterwarnings("ignore", f".*{re.escape(message)}")
 
 
-def _write_release(run: "RunFolder", generator: "Generator") -> None:
-    """Write what the last checkpoint holds as a file for other programs; once."""
+def _end(
+    run: "RunFolder",
+    trainer: "Trainer",
+    generator: "Generator",
+    stop: "StopSignal",
+    *,
+    resumed: bool,
+) -> int:
+    """Say what became of the run, and write what others can use; of several processes the first."""
     from esrgan.weights import save_release
 
+    if not trainer.is_global_zero:
+        return 0
+    if stop.received is not None:
+        how = "" if resumed else " with resume=true"
+        log.warning("stopped by %s; the same command%s goes on", stop.received.name, how)
+        return STOPPED
     state = run.newest_checkpoint()
     if state is not None and not run.release.exists():
         generator.load_state_dict(state["ema"] or state["generator"])
         save_release(run.release, generator, metadata=run.describe(state))
     log.info("the trained generator is %s", run.release)
+    return 0
 
 
 if __name__ == "__main__":

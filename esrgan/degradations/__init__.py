@@ -1,3 +1,3 @@
-from esrgan.degradations.bicubic import CONVENTIONS, Resize, resize_double, resize_uint8
+from esrgan.degradations.bicubic import CONVENTIONS, resize_double, resize_uint8
 
-__all__ = ["CONVENTIONS", "Resize", "resize_double", "resize_uint8"]
+__all__ = ["CONVENTIONS", "resize_double", "resize_uint8"]

@@ -7,18 +7,14 @@ differ in the border, and in the rounding between the two passes. Other librarie
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-"""uint8, (H, W) or (H, W, C)."""
-
-Resize = Callable[[Image, float], Image]
-"""An image and a scale in, the resized image out: 0.25 shrinks to a quarter, 4 enlarges."""
+from esrgan.types import Image, Resize
 
 _SUPPORT = 4.0  # the cubic kernel is zero beyond 2 pixels to either side
 
@@ -35,7 +31,7 @@ class _Taps(NamedTuple):
 
 
 def resize_uint8(image: Image, scale: float) -> Image:
-    """Resizes as MATLAB does for a uint8 image.
+    """Resizes as MATLAB does for a uint8 image, (H, W) or (H, W, C).
 
     The border is replicated, and the values are rounded to whole levels between the two passes.
 
@@ -55,7 +51,7 @@ def resize_uint8(image: Image, scale: float) -> Image:
 
 
 def resize_double(image: Image, scale: float) -> Image:
-    """Resizes as MATLAB does for `im2double(image)`, and rounds the result to uint8.
+    """Resizes as MATLAB does for `im2double(image)`, and rounds the result to uint8; as above.
 
     The border is mirrored, and nothing is rounded before the end.
 

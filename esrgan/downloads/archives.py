@@ -1,151 +1,253 @@
-"""Zip and tar archives as a stream of members, of which nothing is believed.
-
-Whatever their headers claim, memory stays bounded: no reader can ask for more than `_MOST` at once.
-"""
+"""The images of a zip or tar archive, unpacked with nothing taken on trust."""
 
 import gzip
+import shutil
 import stat
 import tarfile
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import IO, cast
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple, cast
 
-_MOST = 64 * 2**20  # bytes; the list of files in a zip of 100,000 members has about a tenth
-_BLOCK = 512  # of tar
+from esrgan.downloads.table import safe_path
+from esrgan.files import flush
+
+_IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+_ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"})
+_TEXTS = frozenset({".txt", ".md"})
+_LEFT_OUT = frozenset({"readme", "license", "licence", ".ds_store", "thumbs.db", "desktop.ini"})
+_MAX_LIST = 64 * 2**20  # bytes; that of the files in a zip of 100,000 members has about a tenth
+_CHUNK = 2**20  # bytes; the headers of a tar have less, too
+_SMALL = 2**20  # bytes; archives below it may well be of flat colours
+_BLOCK = 512  # bytes of tar
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-DAMAGED = (
+_DAMAGED = (  # what reading a damaged archive raises
     zipfile.BadZipFile,
     tarfile.TarError,
     gzip.BadGzipFile,
     zlib.error,
     EOFError,
     NotImplementedError,
+    RecursionError,  # of tar headers that announce one another
 )
-"""What reading a damaged archive raises."""
 
 
-@dataclass(frozen=True)
-class Member:
-    """A file or folder in an archive.
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Beyond any archive of photographs.
 
     Attributes:
-        size: as claimed.
-        problem: why it cannot be unpacked at all; it goes on from the name.
-        skipping_reads: leaving it out costs as much reading as unpacking it.
+        size: in bytes, of all that is unpacked.
+        ratio: of it to the size of the archive; photographs are hardly ever above 2.
     """
 
+    members: int = 100_000
+    size: int = 200 * 2**30
+    ratio: int = 50
+
+
+def unpack(
+    archive: Path,
+    folder: Path,
+    folders: Mapping[str, str],
+    *,
+    limits: Limits | None = None,
+    progress: Callable[[int], None],
+) -> int:
+    """Write the images in some folders of an archive into one of ours; return their number.
+
+    `folders` are those of a `Source`. One of the archive is looked for at its top and one level
+    below, for most archives hold a single folder. `progress` takes the number of images so far.
+    Whatever is raised, our folder holds part of them.
+
+    Raises:
+        ValueError: the archive is damaged or hostile, or lacks images of one of the folders.
+        OSError: an image cannot be written.
+    """
+    found: Counter[str] = Counter()
+    taken: dict[str, str] = {}
+    try:
+        with _opened(archive) as members:
+            for member in _limited(members, limits or Limits(), archive.stat().st_size):
+                try:
+                    place = _place(member, folders, taken)
+                except ValueError as error:
+                    raise ValueError(f"is refused, as {member.name!r} {error}") from error
+                if place is not None:
+                    inside, path = place
+                    _write(member, folder / path)
+                    found[inside] += 1
+                    progress(found.total())
+    except _DAMAGED as error:
+        raise ValueError(f"{archive} is damaged: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{archive} {error}") from error
+    for inside in folders:
+        if not found[inside]:
+            where = f"in its folder {inside}" if inside else "at all"
+            raise ValueError(f"{archive} has no images {where}")
+    return found.total()
+
+
+class _Member(NamedTuple):
     name: str
-    size: int
+    size: int  # as claimed
     is_folder: bool
-    problem: str | None
-    skipping_reads: bool
+    problem: str | None  # why it cannot be unpacked at all; it goes on from the name
     open: Callable[[], IO[bytes]]
 
 
-class _Bounded:
-    """A file that refuses to be read in pieces of more than `_MOST`."""
+class _Guarded:
+    """A file of which no header can have more than so many bytes read into memory."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], most: int) -> None:
         self._file = file
+        self._most = most
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1, /) -> bytes:
-        data = self._file.read(min(size, _MOST + 1) if size >= 0 else _MOST + 1)
-        if len(data) > _MOST:
-            raise ValueError(f"has a header of more than {_MOST} bytes")
+        data = self._file.read(min(size, self._most + 1) if size >= 0 else self._most + 1)
+        if len(data) > self._most:
+            raise ValueError(f"has a header of more than {self._most} bytes")
         return data
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seekable(self) -> bool:
-        return True
-
-
-def _bounded(file: IO[bytes]) -> IO[bytes]:
-    return cast(IO[bytes], _Bounded(file))  # it has what the two modules use
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[Iterator[Member]]:
-    """The members in order; the end is reached only if the archive's own end is as it must be.
-
-    Raises:
-        ValueError: it is no archive of a known kind; the message goes on from its name.
-        Exception: one of `DAMAGED`, while the members are read.
-    """
+def _opened(path: Path) -> Iterator[Iterator[_Member]]:
+    """The members in order; the end is reached only if the archive's own end is as it must be."""
     with path.open("rb") as file:
         start = file.read(_BLOCK)
         file.seek(0)
         if start.startswith((b"PK\3\4", b"PK\5\6")):
-            with zipfile.ZipFile(_bounded(file)) as archive:
+            with zipfile.ZipFile(cast(IO[bytes], _Guarded(file, _MAX_LIST))) as archive:
                 yield _zip_members(archive)
         elif start.startswith(b"\x1f\x8b"):
             with gzip.open(file) as unzipped:
-                yield _tar_members(_bounded(cast(IO[bytes], unzipped)))
+                yield _tar_members(cast(IO[bytes], unzipped))
         elif start[257:262] == b"ustar":
-            yield _tar_members(_bounded(file))
+            yield _tar_members(file)
         else:
             raise ValueError("is neither a zip, a tar nor a tar.gz")
 
 
-def _zip_members(archive: zipfile.ZipFile) -> Iterator[Member]:
+def _zip_members(archive: zipfile.ZipFile) -> Iterator[_Member]:
     for info in archive.infolist():
-        yield Member(
-            name=info.orig_filename,  # the other one is cut at a zero byte
-            size=info.file_size,
-            is_folder=info.is_dir(),
-            problem=_zip_problem(info),
-            skipping_reads=False,
-            open=partial(archive.open, info),
-        )
+        problem = None
+        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+            problem = "is a link or a device"
+        elif info.flag_bits & 1:
+            problem = "is encrypted"
+        elif info.compress_type not in _ZIP_METHODS:
+            problem = f"is compressed by method {info.compress_type}, neither stored nor deflated"
+        name = info.orig_filename  # the other one is cut at a zero byte
+        yield _Member(name, info.file_size, info.is_dir(), problem, partial(archive.open, info))
 
 
-def _zip_problem(info: zipfile.ZipInfo) -> str | None:
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "is a link or a device"
-    if info.flag_bits & 1:
-        return "is encrypted"
-    if info.compress_type not in _ZIP_METHODS:
-        return f"is compressed by method {info.compress_type}, which is neither stored nor deflated"
-    return None
-
-
-def _tar_members(file: IO[bytes]) -> Iterator[Member]:
-    with tarfile.open(fileobj=file, mode="r:") as archive:
+def _tar_members(file: IO[bytes]) -> Iterator[_Member]:
+    with tarfile.open(fileobj=cast(IO[bytes], _Guarded(file, _CHUNK)), mode="r:") as archive:
         for info in archive:
-            yield Member(
-                name=info.name,
-                size=info.size,
-                is_folder=info.isdir(),
-                problem=_tar_problem(info),
-                skipping_reads=True,
-                open=partial(_opened, archive, info),
-            )
+            problem = None
+            if not (info.isreg() or info.isdir()):
+                problem = "is a link or a device"
+            elif info.issparse():
+                problem = "is a file with holes"
+            content = partial(_tar_content, archive, info)
+            yield _Member(info.name, info.size, info.isdir(), problem, content)
         file.seek(archive.offset)
     if file.read(_BLOCK) != bytes(_BLOCK):  # tarfile takes a cut for the end
         raise tarfile.ReadError("it ends in the middle")
-    while file.read(2**20):  # a gzip's checksum is at the very end
+    while file.read(_CHUNK):  # a gzip's checksum is at the very end
         pass
 
 
-def _tar_problem(info: tarfile.TarInfo) -> str | None:
-    if not (info.isreg() or info.isdir()):
-        return "is a link or a device"
-    if info.issparse():
-        return "is a file with holes"
-    return None
-
-
-def _opened(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+def _tar_content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     file = archive.extractfile(tarfile.data_filter(info, "."))
     assert file is not None  # it is a regular file
     return file
+
+
+def _limited(members: Iterator[_Member], limits: Limits, packed: int) -> Iterator[_Member]:
+    """The members, while what they claim, which is the most that can come of them, is allowed."""
+    unpacked = 0
+    for number, member in enumerate(members, start=1):
+        if number > limits.members:
+            raise ValueError(f"has more than {limits.members} members")
+        unpacked += max(0, member.size)
+        if unpacked > limits.size:
+            raise ValueError(f"unpacks to more than {limits.size} bytes")
+        if unpacked > limits.ratio * max(packed, _SMALL):
+            raise ValueError(f"unpacks to more than {limits.ratio} times its size")
+        yield member
+
+
+def _place(
+    member: _Member, folders: Mapping[str, str], taken: dict[str, str]
+) -> tuple[str, PurePosixPath] | None:
+    """Of a wanted image the folder it is from, and its path below ours, which is taken then."""
+    name = member.name.removesuffix("/") if member.is_folder else member.name
+    if member.is_folder and name in (".", ""):
+        return None
+    path = safe_path(name)
+    if member.problem:
+        raise ValueError(member.problem)
+    if member.is_folder or _is_dispensable(path):
+        return None
+    for inside, target in folders.items():
+        rest = _below(path, inside)
+        if rest is not None:
+            if path.suffix.lower() in _ARCHIVES:
+                raise ValueError("is an archive itself: unpack both by hand")
+            if path.suffix.lower() not in _IMAGES:
+                raise ValueError("is not an image")
+            _claim(PurePosixPath(target, rest), taken)
+            return inside, PurePosixPath(target, rest)
+    return None
+
+
+def _is_dispensable(path: PurePosixPath) -> bool:
+    """Whether it is a text about the images, or something that a system leaves everywhere."""
+    name = path.name.lower()
+    if name.startswith("._") or "__macosx" in (part.lower() for part in path.parts):
+        return True
+    return name in _LEFT_OUT or path.suffix.lower() in _TEXTS
+
+
+def _below(path: PurePosixPath, inside: str) -> PurePosixPath | None:
+    parts = PurePosixPath(inside).parts
+    for start in (0, 1) if parts else (0,):
+        end = start + len(parts)
+        if path.parts[start:end] == parts and len(path.parts) > end:
+            return PurePosixPath(*path.parts[end:])
+    return None
+
+
+def _claim(path: PurePosixPath, taken: dict[str, str]) -> None:
+    """Refuse two names that are one on some system, which ignores case or composition."""
+    for parent in path.parents[:-1]:
+        known = taken.setdefault(_same_on_some_system(parent), f"{parent}/")
+        if known != f"{parent}/":
+            raise ValueError(f"would lie in a folder that collides with {known!r}")
+    key = _same_on_some_system(path)
+    if key in taken:
+        raise ValueError(f"collides with {taken[key]!r}")
+    taken[key] = str(path)
+
+
+def _same_on_some_system(path: PurePosixPath) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(path)).casefold())
+
+
+def _write(member: _Member, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with member.open() as source, path.open("xb") as file:
+        shutil.copyfileobj(source, file, _CHUNK)
+    flush(path)
+    size = path.stat().st_size
+    if size != member.size:
+        raise ValueError(f"is damaged: {member.name!r} has {size} bytes, not {member.size}")

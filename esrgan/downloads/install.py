@@ -2,14 +2,25 @@
 
 import hashlib
 import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from esrgan.downloads.answers import UnavailableError
-from esrgan.downloads.fetch import Patience, Progress, fetch
-from esrgan.downloads.partial import complete, discard, origin_of, part_of, reserved
-from esrgan.downloads.place import Bars, place
-from esrgan.downloads.space import require_space
+from esrgan.downloads.archives import unpack
 from esrgan.downloads.table import Entry, Source
+from esrgan.downloads.transfer import (
+    Bar,
+    Bars,
+    Patience,
+    UnavailableError,
+    begun_at,
+    discard,
+    fetch,
+    require_space,
+    size_of,
+)
+from esrgan.files import flush, try_lock
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +31,10 @@ def install(
     *,
     by_hand: Path | None = None,
     keep_archive: bool = False,
-    patience: Patience,
+    patience: Patience | None = None,
     bars: Bars,
 ) -> Path:
-    """Returns the target, which appears only when it is complete.
+    """Return the target, which appears only when it is complete.
 
     The sources are tried in order. A part of a file stays for the next time, and so does an archive
     that cannot be unpacked. `by_hand` is where files are that were fetched by hand; they are left
@@ -36,53 +47,103 @@ def install(
     target = output / entry.target
     if target.exists() or target.is_symlink():
         raise ValueError(f"{target} exists and is left as it is: remove it to have it anew")
-    if by_hand is not None:
-        place(*_found(entry, by_hand), target, bars)
-        return target
-    reasons: list[str] = []
+    try:
+        if by_hand is not None:
+            _place_by_hand(entry, by_hand, target, bars)
+        else:
+            _fetch_and_place(entry, output, target, keep_archive, patience or Patience(), bars)
+    except OSError as error:
+        error.filename = error.filename or str(target)  # a disk that is full has none
+        raise
+    return target
+
+
+def _place_by_hand(entry: Entry, folder: Path, target: Path, bars: Bars) -> None:
+    for source in entry.sources:
+        file = folder / source.file
+        if file.is_file():
+            _require_match(file, source)
+            _place(source, file, target, bars)
+            return
+    raise ValueError(f"{folder} must hold {_names(entry)}, and does not")
+
+
+def _fetch_and_place(
+    entry: Entry, output: Path, target: Path, keep_archive: bool, patience: Patience, bars: Bars
+) -> None:
+    places = [output / s.file if s.is_archive else target for s in entry.sources]
+    ways = [*zip(entry.sources, places, strict=True)]
     # What was begun is continued, though another source may come first
-    for source in sorted(entry.sources, key=lambda source: not _is_begun(source, output, target)):
+    ways.sort(key=lambda way: not (way[1].is_file() or begun_at(_part_of(way[1]))))
+    reasons: list[str] = []
+    for source, file in ways:
         if reasons:
             log.warning("%s", reasons[-1])
         try:
-            _install_from(source, output, target, keep_archive, patience, bars)
-            return target
+            was_there = file.is_file()
+            if was_there:
+                _require_match(file, source)
+            else:
+                _download(source, file, patience, bars)
+            if source.is_archive:
+                _place(source, file, target, bars)
+                if not (was_there or keep_archive):
+                    file.unlink()
+            return
         except UnavailableError as error:
             reasons.append(str(error))
     raise ValueError(_way_on(entry, reasons))
 
 
-def _install_from(
-    source: Source, output: Path, target: Path, keep_archive: bool, patience: Patience, bars: Bars
-) -> None:
-    file = _home(source, output, target)
-    was_there = file.is_file()
-    if was_there:
-        _require_match(file, source)
-    else:
-        _download(source, file, patience, bars)
-    if source.is_archive:
-        place(source, file, target, bars)
-        if not (was_there or keep_archive):
-            file.unlink()
+def _part_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.part")
 
 
-def _home(source: Source, output: Path, target: Path) -> Path:
-    return output / source.file if source.is_archive else target
+def _download(source: Source, file: Path, patience: Patience, bars: Bars) -> None:
+    part = _part_of(file)
+    twice = 2 if source.is_archive else 1  # images are hardly larger unpacked
+    needed = (source.size or source.rough_size or 0) * twice
+    require_space(file.parent, needed - size_of(part))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = part.with_name(f"{part.name}.lock")
+    held = try_lock(lock)
+    if held is None:
+        raise ValueError(f"another command is fetching {part}: wait for it")
+    with held:
+        try:
+            _fetch_from_any(source, part, patience, bars)
+            flush(part)
+            part.rename(file)
+            flush(file.parent)
+        finally:
+            if not size_of(part):  # nothing to continue
+                discard(part)
+            with suppress(PermissionError):  # of Windows, where releasing it removes it
+                lock.unlink()
 
 
-def _is_begun(source: Source, output: Path, target: Path) -> bool:
-    file = _home(source, output, target)
-    return file.is_file() or origin_of(part_of(file)) is not None
+def _fetch_from_any(source: Source, part: Path, patience: Patience, bars: Bars) -> None:
+    begun = begun_at(part)
+    reasons = []
+    for address in sorted(source.addresses, key=lambda address: address != begun):
+        try:
+            with bars(source.file, "B") as bar:
+                return _fetch_verified(address, source, part, patience, bar)
+        except UnavailableError as error:
+            reasons.append(f"{address} {error}")
+    raise UnavailableError("\n  ".join(reasons) or f"{source.file} is to be had at {source.page}")
 
 
-def _found(entry: Entry, folder: Path) -> tuple[Source, Path]:
-    for source in entry.sources:
-        file = folder / source.file
-        if file.is_file():
-            _require_match(file, source)
-            return source, file
-    raise ValueError(f"{folder} must hold {_names(entry)}, and does not")
+def _fetch_verified(address: str, source: Source, part: Path, patience: Patience, bar: Bar) -> None:
+    while True:
+        pieced_together = size_of(part) > 0
+        fetch(address, part, size=source.size, patience=patience, bar=bar)
+        wrong = _mismatch(part, source)
+        if wrong is None:
+            return
+        discard(part)
+        if not pieced_together:  # else it may be of two versions: once more, as a whole
+            raise UnavailableError(f"has a file that {wrong}")
 
 
 def _require_match(file: Path, source: Source) -> None:
@@ -91,7 +152,7 @@ def _require_match(file: Path, source: Source) -> None:
 
 
 def _mismatch(file: Path, source: Source) -> str | None:
-    """What is wrong with a file; it goes on from a name for it."""
+    """What is wrong with a file, if anything; it goes on from a name for it."""
     size = file.stat().st_size
     if source.size not in (None, size):
         return f"has {size} bytes, not {source.size}"
@@ -104,39 +165,46 @@ def _mismatch(file: Path, source: Source) -> str | None:
     return None
 
 
-def _download(source: Source, file: Path, patience: Patience, bars: Bars) -> None:
-    part = part_of(file)
-    twice = 2 if source.is_archive else 1  # images are hardly larger unpacked
-    there = part.stat().st_size if part.exists() else 0
-    require_space(file.parent, (source.size or source.rough_size or 0) * twice - there)
-    reasons = []
-    with reserved(part):
-        origin = origin_of(part)
-        begun = origin.address if origin else None
-        for address in sorted(source.addresses, key=lambda address: address != begun):
-            try:
-                with bars(source.file, "B") as progress:
-                    _fetch_verified(address, file, source, patience, progress)
-                return
-            except UnavailableError as error:
-                reasons.append(str(error))
-    raise UnavailableError("\n  ".join(reasons) or f"{source.file} is to be had at {source.page}")
-
-
-def _fetch_verified(
-    address: str, file: Path, source: Source, patience: Patience, progress: Progress
-) -> None:
-    part = part_of(file)
-    while True:
-        pieced_together = part.stat().st_size > 0
-        fetch(address, part, size=source.size, patience=patience, progress=progress)
-        wrong = _mismatch(part, source)
-        if wrong is None:
-            complete(part, file)
+def _place(source: Source, file: Path, target: Path, bars: Bars) -> None:
+    """Copy the file to the target, or unpack it there."""
+    require_space(target.parent, file.stat().st_size)
+    with _staged(target) as new:
+        if not source.is_archive:
+            shutil.copyfile(file, new)
+            flush(new)
             return
-        discard(part)
-        if not pieced_together:  # else it may be of two versions: once more, as a whole
-            raise UnavailableError(f"{address}: the file {wrong}")
+        new.mkdir()
+        try:
+            with bars(f"unpacking {source.file}", "images") as bar:
+                found = unpack(file, new, source.folders, progress=lambda n: bar(n, source.images))
+            if source.images not in (None, found):
+                raise ValueError(f"{file} must hold {source.images} images, and holds {found}")
+        except ValueError as error:
+            raise UnavailableError(
+                f"{error}. It stays there: remove it, if it is of no use"
+            ) from error
+
+
+@contextmanager
+def _staged(target: Path) -> Iterator[Path]:
+    """A name beside the target, to be given to what is complete; else nothing is left of it."""
+    new = target.with_name(f"{target.name}.unpacking")
+    if new.exists():
+        raise ValueError(f"{new} was left by a command that was killed: remove it")
+    missing = [folder for folder in target.parents if not folder.exists()]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield new
+        new.rename(target)
+    except BaseException:
+        if new.is_dir():
+            shutil.rmtree(new)
+        new.unlink(missing_ok=True)
+        with suppress(OSError):  # somebody else uses them by now
+            for folder in missing:
+                folder.rmdir()
+        raise
+    flush(target.parent)
 
 
 def _names(entry: Entry) -> str:

@@ -1,27 +1,23 @@
 """What can be fetched: the entries of `configs/downloads.yaml`, checked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
-from esrgan.downloads.member_names import member_path
+_DEVICES = frozenset(  # names that Windows opens as devices, whatever the suffix
+    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+)
+_MAX_BYTES = 255  # of one part of a path, on all common file systems
+_MAX_PARTS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A file as somebody offers it.
+    """A file as somebody offers it; the top of `configs/downloads.yaml` tells what the keys mean.
 
-    Attributes:
-        file: its name.
-        addresses: mirrors of the same bytes, the first is asked first.
-        page: where a person finds it, if a program cannot have it.
-        size: in bytes, if known.
-        rough_size: the same to a few digits, for people and for the disk.
-        sha256: lower-case hexadecimal digits, all 64 or, from 8 on, the first.
-        folders: of an archive to those of the target, "" being the whole; none where the file is
-            wanted as it is.
-        images: how many of them the folders hold, if known.
+    It has no folders where it is wanted as it is.
     """
 
     file: str
@@ -44,7 +40,6 @@ class Entry:
     """What a name stands for; its sources hold the same images or the same file.
 
     Attributes:
-        terms: of use, in words.
         target: path of the folder or file in the folder of all data.
         use: the command or setting that takes it.
     """
@@ -66,6 +61,31 @@ def read_table(content: Mapping[str, Any]) -> dict[str, Entry]:
     return {name: _entry(name, value) for name, value in content.items()}
 
 
+def safe_path(name: str) -> PurePosixPath:
+    """The path that a name in the table or in an archive stands for; it is safe on every system.
+
+    Raises:
+        ValueError: it would not be; the message goes on from the name.
+    """
+    if re.search(r"[\x00-\x1f\x7f\\:]", name):
+        raise ValueError("has a backslash, a colon or a control character in its name")
+    if name.startswith("/"):
+        raise ValueError("is an absolute path")
+    path = PurePosixPath(name)
+    if not path.parts or len(path.parts) > _MAX_PARTS:
+        raise ValueError(f"must have 1 to {_MAX_PARTS} parts in its path")
+    for part in path.parts:
+        _check_part(part)
+    return path
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes in the units of download pages, 10**6 and 10**9."""
+    if size >= 10**9:
+        return f"{size / 10**9:.1f} GB"
+    return f"{size / 10**6:.1f} MB" if size >= 10**5 else f"{size / 1000:.1f} kB"
+
+
 def _entry(name: str, value: Mapping[str, Any]) -> Entry:
     try:
         sources = tuple(
@@ -75,43 +95,43 @@ def _entry(name: str, value: Mapping[str, Any]) -> Entry:
         entry = Entry(**{**value, "name": name, "sources": sources})
     except (TypeError, KeyError) as error:
         raise ValueError(f"{name}: the table must have the keys of an entry ({error})") from error
-    for problem in [*_path_problems(entry), *_source_problems(entry)]:
-        raise ValueError(f"{name}: {problem}")
+    for source in entry.sources:
+        for problem in _problems(source, entry.target):
+            raise ValueError(f"{name}: {problem}")
     return entry
 
 
-def _path_problems(entry: Entry) -> list[str]:
-    paths = [entry.target]
-    for source in entry.sources:
-        paths += filter(None, [source.file, *source.folders, *source.folders.values()])
-    found = [f"{path} must be a plain relative path" for path in paths if not _is_plain(path)]
-    found += [
-        f"{source.file} must be the last part of the target ({entry.target})"
-        for source in entry.sources
-        if not source.is_archive and source.file != entry.target.rpartition("/")[2]
-    ]
-    return found
+def _problems(source: Source, target: str) -> Iterator[str]:
+    paths = filter(None, [target, source.file, *source.folders, *source.folders.values()])
+    yield from (f"{path} must be a plain relative path" for path in paths if not _is_plain(path))
+    if not source.is_archive and source.file != target.rpartition("/")[2]:
+        yield f"{source.file} must be the last part of the target ({target})"
+    if not source.addresses and source.page is None:
+        yield f"{source.file} needs addresses, or the page where it is found"
+    for address in source.addresses:
+        if not address.startswith(("https://", "http://")):
+            yield f"{address} must begin with https:// or http://"
+    if not re.fullmatch("[0-9a-f]{8,64}", source.sha256 or "0" * 8):
+        yield f"sha256 ({source.sha256}) must be 8 to 64 hexadecimal digits"
+    if not re.fullmatch("[0-9a-f]{32}", source.md5 or "0" * 32):
+        yield f"md5 ({source.md5}) must be 32 hexadecimal digits"
+
+
+def _check_part(part: str) -> None:
+    if part == "..":
+        raise ValueError("leads out of the folder by `..`")
+    if part.endswith((".", " ")) or part.startswith(" "):
+        raise ValueError("has a part that begins with a space, or ends with one or a full stop")
+    if part.partition(".")[0].rstrip().lower() in _DEVICES:
+        raise ValueError("has a name that is reserved for devices")
+    if re.search("[\ud800-\udfff]", part):
+        raise ValueError("has a name that is not UTF-8")
+    if len(part.encode()) > _MAX_BYTES:
+        raise ValueError(f"has a part of more than {_MAX_BYTES} bytes in its name")
 
 
 def _is_plain(path: str) -> bool:
     try:
-        return str(member_path(path)) == path
+        return str(safe_path(path)) == path
     except ValueError:
         return False
-
-
-def _source_problems(entry: Entry) -> list[str]:
-    found = []
-    for source in entry.sources:
-        if not source.addresses and source.page is None:
-            found.append(f"{source.file} needs addresses, or the page where it is found")
-        found += [
-            f"{address} must begin with https:// or http://"
-            for address in source.addresses
-            if not address.startswith(("https://", "http://"))
-        ]
-        if source.sha256 is not None and not re.fullmatch("[0-9a-f]{8,64}", source.sha256):
-            found.append(f"sha256 ({source.sha256}) must be 8 to 64 hexadecimal digits")
-        if source.md5 is not None and not re.fullmatch("[0-9a-f]{32}", source.md5):
-            found.append(f"md5 ({source.md5}) must be 32 hexadecimal digits")
-    return found

@@ -1,12 +1,64 @@
-"""Scores of Ma et al. (2017), which only their MATLAB code computes, from a file."""
+"""The perceptual index of the PIRM challenge (Blau et al., 2018), and the scores that it needs.
+
+Only the MATLAB code of Ma et al. (2017) computes theirs, so they come from a file.
+"""
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from esrgan.evaluation.benchmarks import BenchmarkResult, Comparison
+from esrgan.evaluation.definition import Measure, Metric, Resources
+from esrgan.evaluation.metrics import METRICS
+
+
+def _refuse(_: Resources) -> Measure:
+    raise ValueError("MA and PI need scores from a file: evaluate.py --metrics PI --ma-scores FILE")
+
+
+_from_file = partial(Metric, digits=2, load=_refuse, needs_reference=False)
+MA = _from_file(name="MA", larger_is_better=True, about="score of Ma et al. 2017, from a file")
+PI = _from_file(name="PI", larger_is_better=False, about="((10 - MA) + NIQE) / 2 (PIRM 2018)")
+DERIVED = {"MA": MA, "PI": PI}
+"""By their names, as `METRICS` are."""
+
+NIQE, RMSE_Y = METRICS["NIQE"], METRICS["RMSE-Y"]
+
+REGIONS = {"R1": 11.5, "R2": 12.5, "R3": 16.0}
+"""The largest RMSE that a region of the challenge admits; methods are compared within one."""
+
 _KEYS = ("image", "method", "score")
+_RULE = f"needs {', '.join(_KEYS)} (a number), and may have benchmark"
+
+
+def perceptual_index(*, ma: float, niqe: float) -> float:
+    """Of an image, whose score of Ma et al. is from 0 to 10; or of the means over some images."""
+    return ((10 - ma) + niqe) / 2
+
+
+def pirm_region(rmse: float) -> str | None:
+    """The name of the region, if there is one for such an RMSE."""
+    return next((name for name, largest in REGIONS.items() if rmse <= largest), None)
+
+
+def with_parts(metrics: Sequence[Metric]) -> list[Metric]:
+    """And what PI is made of, where it is among them."""
+    return [*metrics, *(m for m in (NIQE, MA) if PI in metrics and m not in metrics)]
+
+
+def with_regions(result: BenchmarkResult) -> BenchmarkResult:
+    """Its protocol says in which region of PIRM a method is that has both of its measures."""
+    described = {}
+    for method, row in result.means().items():
+        if {PI, RMSE_Y} <= set(row):
+            region = pirm_region(row[RMSE_Y])
+            limit = f" (RMSE-Y at most {REGIONS[region]:g})" if region else ""
+            described[f"PIRM region of {method}"] = f"{region or 'none'}{limit}"
+    return replace(result, protocol={**result.protocol, **described})
 
 
 class MaScores:
@@ -50,8 +102,25 @@ class MaScores:
                         f"{self._path} has no score of {method} on {image} ({benchmark}): add a row"
                     )
 
+    def complete(
+        self, benchmark: str, comparisons: Iterable[Comparison], metrics: Sequence[Metric]
+    ) -> Iterator[Comparison]:
+        """The comparisons with MA and PI: of all values those of `metrics`, in their order.
 
-_RULE = f"needs {', '.join(_KEYS)} (a number), and may have benchmark"
+        What has no score of Ma et al. (it may be missing for the ground truth) has neither.
+        """
+        for comparison in comparisons:
+            scores = []
+            for score in comparison.scores:
+                values = dict(score.values)
+                ma = self.find(benchmark, score.image, score.method)
+                if ma is not None:
+                    values[MA] = ma
+                    if NIQE in values:
+                        values[PI] = perceptual_index(ma=ma, niqe=values[NIQE])
+                values = {metric: values[metric] for metric in metrics if metric in values}
+                scores += [replace(score, values=values)] if values else []
+            yield replace(comparison, scores=tuple(scores))
 
 
 def _rows(path: Path) -> Iterable[Mapping[str, Any]]:

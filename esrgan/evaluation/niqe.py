@@ -14,10 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from esrgan.evaluation.color import Image, rounded_y
-from esrgan.evaluation.shave import shave
-
-Array = NDArray[np.float64]
+from esrgan.evaluation.full_reference import Array, rounded_y, shave
+from esrgan.types import Image
 
 _BLOCK = 96  # pixels, at full scale
 _WINDOW, _SIGMA = 7, 7 / 6

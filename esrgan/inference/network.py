@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from esrgan.types import Image, Pixels
-from esrgan.weights import multiple_of
+from esrgan.weights import Generator, multiple_of
 
 _INTEGERS: dict[np.dtype[Any], torch.dtype] = {
     np.dtype(np.uint8): torch.uint8,
@@ -18,7 +18,7 @@ _INTEGERS: dict[np.dtype[Any], torch.dtype] = {
 """The types that images have, and those that hold them in tensors."""
 
 
-def upscale(network: nn.Module, lq: Image) -> Image:
+def upscale(network: Generator, lq: Image) -> Image:
     """The network's output for `lq`: clamped to [0, 1], times 255, rounded.
 
     It runs in the full precision of the network's parameters, on their device, also inside an
@@ -42,7 +42,7 @@ def upscale(network: nn.Module, lq: Image) -> Image:
 
 
 @contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
+def _evaluating(network: Generator) -> Iterator[None]:
     """Evaluation mode, and afterwards each module's own mode again."""
     training = [module for module in network.modules() if module.training]
     network.eval()

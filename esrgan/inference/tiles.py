@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from esrgan.hardware import free_memory
 from esrgan.inference.network import computing_exactly
-from esrgan.weights import multiple_of
+from esrgan.weights import Generator, multiple_of
 
 CPU_LIMIT = 7 << 28
 """Bytes that a tile may take on a CPU: 1.75 GiB, so that with a result of 100 megapixels it is 2.
@@ -110,7 +110,7 @@ class Footprint(NamedTuple):
     """Numbers in the largest input or output of a convolution."""
 
 
-def measure_footprint(network: nn.Module) -> Footprint:
+def measure_footprint(network: Generator) -> Footprint:
     """Found by looking at each convolution while a few pixels pass.
 
     Args:

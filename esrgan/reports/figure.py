@@ -8,16 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from esrgan.evaluation import (
-    Method,
-    SheetRow,
-    compare,
-    comparison_sheet,
-    most_different_window,
-)
-from esrgan.evaluation.metrics import METRICS, open_metrics
-from esrgan.evaluation.sheet import HeaderLine
+from esrgan.evaluation import Method, compare, open_metrics
 from esrgan.reports.differences import find_differences
+from esrgan.reports.sheet import HeaderLine, SheetRow, comparison_sheet, most_different_window
 from esrgan.runs import RunRecord
 from esrgan.types import Image, WholeImages
 
@@ -90,13 +83,12 @@ def caption(figure: Figure) -> str:
 
 
 def _rows(figure: Figure) -> Iterator[SheetRow]:
-    opened = open_metrics(figure.metrics, crop=figure.scale)
-    measures = {metric.name: measure for metric, measure in opened.items()}
-    for comparison in compare(figure.methods, figure.pairs, measures):
+    metrics = open_metrics(figure.metrics, crop=figure.scale)
+    for comparison in compare(figure.methods, figure.pairs, metrics):
         sys.stderr.write(f"{comparison.key}\n")
         captions = {GT: comparison.key}
         for score in comparison.scores:
-            texts = [f"{name} {METRICS[name].text(v)}" for name, v in score.values.items()]
+            texts = [f"{metric.name} {metric.text(v)}" for metric, v in score.values.items()]
             captions[score.method] = ", ".join(texts)
         images = {GT: comparison.gt, **comparison.outputs}
         top, left = most_different_window(list(images.values()), figure.crop_size)

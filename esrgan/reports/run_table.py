@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from esrgan.errors import suggestion
-from esrgan.evaluation.metrics import METRICS, Metric
+from esrgan.evaluation import METRICS, Metric
 from esrgan.reports.differences import ABSENT, Difference, find_differences
 from esrgan.reports.tables import markdown_table
 from esrgan.runs import RunRecord

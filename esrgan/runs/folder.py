@@ -25,6 +25,8 @@ from esrgan.runs.settings import (
 RUNS = Path("experiments")
 """Where runs are, seen from where commands are given."""
 
+SETTINGS = "settings.json"
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -34,7 +36,7 @@ class RunFolder:
 
     @property
     def settings(self) -> Path:
-        return self.path / "settings.json"
+        return self.path / SETTINGS
 
     @property
     def checkpoints(self) -> Path:

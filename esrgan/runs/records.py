@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from esrgan.runs.folder import RunFolder
+from esrgan.runs.folder import SETTINGS, RunFolder
 from esrgan.runs.logs import Line, training_time
 from esrgan.runs.settings import read_settings
 
@@ -78,9 +78,9 @@ def find_runs(folders: Iterable[Path]) -> list[RunRecord]:
     problems = []
     for folder in folders:
         # A run that lost its settings is to be named, not passed over: a log gives it away
-        files = [file for name in ("settings.json", "train.csv") for file in folder.rglob(name)]
+        files = [file for name in (SETTINGS, "train.csv") for file in folder.rglob(name)]
         if not files:
-            why = "no settings.json is in it or below it" if folder.is_dir() else "it is not there"
+            why = f"no {SETTINGS} is in it or below it" if folder.is_dir() else "it is not there"
             problems.append(f"{folder} holds no run ({why})")
         inside = {file.parent for file in files}
         found |= dict.fromkeys(run.resolve() for run in sorted(inside, key=_natural))

@@ -1,5 +1,9 @@
 from esrgan.weights.architecture import Generator, multiple_of
-from esrgan.weights.files import (
+from esrgan.weights.interpolation import interpolate, lineage_warning
+from esrgan.weights.keys import KEY_LAYOUTS
+from esrgan.weights.load import generator_in, load_discriminator, load_generator, load_into
+from esrgan.weights.onnx import save_onnx
+from esrgan.weights.reading import (
     EMA,
     RAW,
     WeightsError,
@@ -7,10 +11,6 @@ from esrgan.weights.files import (
     read_metadata,
     read_weights_file,
 )
-from esrgan.weights.interpolation import interpolate, lineage_warning
-from esrgan.weights.keys import KEY_LAYOUTS
-from esrgan.weights.load import generator_in, load_discriminator, load_generator, load_into
-from esrgan.weights.onnx import save_onnx
 from esrgan.weights.release import save_release
 
 __all__ = [

@@ -13,7 +13,8 @@ from esrgan.weights.architecture import (
     build_discriminator_for,
     build_generator_for,
 )
-from esrgan.weights.files import (
+from esrgan.weights.keys import StateDict
+from esrgan.weights.reading import (
     DISCRIMINATOR,
     GENERATOR,
     Part,
@@ -22,7 +23,6 @@ from esrgan.weights.files import (
     load_state_dict_file,
     read_weights_file,
 )
-from esrgan.weights.keys import StateDict
 
 _NUM_NAMED = 5
 """How many keys a report names of each kind."""

@@ -11,7 +11,7 @@ import torch
 
 from esrgan.files import write_whole
 from esrgan.weights.architecture import Generator, multiple_of
-from esrgan.weights.files import WeightsError
+from esrgan.weights.reading import WeightsError
 from esrgan.weights.release import check_release_target
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import torch
 
 from esrgan.files import check_target, write_whole
 from esrgan.weights.architecture import Generator
-from esrgan.weights.files import WeightsError
 from esrgan.weights.keys import KeyLayout, StateDict, released
+from esrgan.weights.reading import WeightsError
 
 _SUFFIXES = (".pth", ".safetensors")
 

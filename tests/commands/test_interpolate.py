@@ -13,9 +13,10 @@ import esrgan.commands.interpolate
 import esrgan.weights
 from esrgan.commands.interpolate import main
 from esrgan.data import read_image, write_png
-from esrgan.evaluation import SheetRow, comparison_sheet, most_different_window, psnr_y
+from esrgan.evaluation import psnr_y
 from esrgan.inference import upscale
 from esrgan.networks import RRDBNet
+from esrgan.reports.sheet import SheetRow, comparison_sheet, most_different_window
 from esrgan.weights import load_generator, save_release
 
 STRIP_ALPHAS = (1, 0.8, 0.6, 0.4, 0.2, 0)

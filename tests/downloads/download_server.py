@@ -8,7 +8,8 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from esrgan.downloads import Entry, Patience, Source
+from esrgan.downloads.table import Entry, Source
+from esrgan.downloads.transfer import Patience
 
 QUICK = Patience(stall=0.2, tries=3, pause=0, worth=10**6)
 
@@ -19,6 +20,7 @@ class Answer:
 
     data: bytes
     etag: str | None = '"1"'
+    date: str | None = None  # of the last change
     ranges: bool = True
     content_range: str | None = None
     length: str | None = None  # "" is none at all
@@ -61,19 +63,28 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.mute:
             self.server.end.wait(5)
         elif answer.location:
-            self._head(answer.status or 302, {"Location": answer.location, "Content-Length": "0"})
+            length = answer.length or "0"
+            self._head(
+                answer.status or 302, {"Location": answer.location, "Content-Length": length}
+            )
+            if answer.stall is not None:
+                self.server.end.wait(5)
         else:
             self._send_file(answer)
 
     def _send_file(self, answer: Answer) -> None:
         start, size = 0, len(answer.data)
         wanted = self.headers["Range"]
-        if wanted and answer.ranges and self.headers["If-Range"] == answer.etag:
+        if wanted and answer.ranges and self.headers["If-Range"] in (answer.etag, answer.date):
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
         if start and start >= size:
             self._head(416, {"Content-Range": f"bytes */{size}", "Content-Length": "0"})
             return
-        headers = {"Content-Type": answer.kind, "ETag": answer.etag}
+        headers = {
+            "Content-Type": answer.kind,
+            "ETag": answer.etag,
+            "Last-Modified": answer.date,
+        }
         if start:
             right = f"bytes {start}-{size - 1}/{size}"
             headers["Content-Range"] = answer.content_range or right

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from download_server import QUICK, entry, no_bar, tree
 
-from esrgan.downloads import Source, install
-from esrgan.downloads.unpack import Limits, unpack
+from esrgan.downloads.archives import Limits, unpack
+from esrgan.downloads.install import install
+from esrgan.downloads.table import Source
 
 IMAGES = {"Set/HR/a.png": b"an image", "Set/HR/deep/b.png": b"another"}
 
@@ -170,6 +171,25 @@ def test_a_zip_that_overstates_a_size_is_damaged(tmp_path):
     more = (len(data) + 9).to_bytes(4, "little")
     file.write_bytes(file.read_bytes().replace(len(data).to_bytes(4, "little"), more))
     assert "is damaged: 'Set/HR/a.png' has 2048 bytes, not 2057" in refusal(file)
+
+
+def test_a_header_that_would_fill_the_memory_is_refused(tmp_path):
+    file = tmp_path / "set.tar.gz"
+    with tarfile.open(file, "w:gz") as archive:
+        info = tarfile.TarInfo("name")
+        info.type, info.size = tarfile.XHDTYPE, 2 * 2**20
+        archive.addfile(info, io.BytesIO(bytes(info.size)))
+    assert "has a header of more than 1048576 bytes" in refusal(file)
+
+
+def test_headers_that_announce_one_another_without_end_are_damage(tmp_path):
+    file = tmp_path / "set.tar.gz"
+    with tarfile.open(file, "w:gz") as archive:
+        for _ in range(2000):
+            info = tarfile.TarInfo("name")
+            info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1
+            archive.addfile(info, io.BytesIO(b"a"))
+    assert "is damaged" in refusal(file)
 
 
 def test_the_checksum_of_a_tar_gz_counts(tmp_path):

@@ -1,14 +1,18 @@
 """From the first source that works to the target, which is complete or not there."""
 
 import errno
+import re
 import zipfile
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 from download_server import QUICK, Answer, entry, no_bar, tree
 
-from esrgan.downloads import Source, install, read_table, space
+from esrgan.downloads.install import install
+from esrgan.downloads.table import Source, read_table
 
 IMAGES = {"Set/HR/a.png": b"an image", "Set/HR/b.png": b"another"}
 INSTALLED = {f"{name}": data for name, data in IMAGES.items()}
@@ -91,24 +95,55 @@ def test_a_disk_that_is_too_small_is_found_before_the_transfer(server, packed, t
     assert tree(tmp_path) == {}
 
 
+@dataclass
+class Watched:
+    """A file that tells before it is written to."""
+
+    file: IO[bytes]
+    tell_write: Callable[[], None]
+
+    def write(self, data: bytes) -> int:
+        self.tell_write()
+        return self.file.write(data)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.file, name)
+
+    def __enter__(self) -> "Watched":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
+def watch(monkeypatch, tell_write: Callable[[], None]) -> None:
+    """Calls before each write to a part of a file and to an image."""
+    opened = Path.open
+
+    def open_watched(path: Path, mode: str = "r", **options: object) -> object:
+        file = opened(path, mode, **options)
+        is_ours = mode != "rb" and path.suffix in (".part", ".png")
+        return Watched(file, tell_write) if is_ours else file
+
+    monkeypatch.setattr(Path, "open", open_watched)
+
+
 @pytest.mark.parametrize("writes", [1, 2, 3])
 def test_a_disk_that_is_full_leaves_nothing_half_installed(
     writes, server, packed, tmp_path, monkeypatch
 ):
     """At the transfer's write, and at that of either image."""
     server.answers, left = [Answer(data=packed)], [writes]
-    write = space.write
 
-    def full(file, chunk, path):
+    def full() -> None:
         left[0] -= 1
         if not left[0]:
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        write(file, chunk, path)
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("esrgan.downloads.fetch.write", full)
-    monkeypatch.setattr("esrgan.downloads.unpack.write", full)
-    with pytest.raises(OSError, match="No space left"):
+    watch(monkeypatch, full)
+    with pytest.raises(OSError, match=f"No space left.*{re.escape(str(tmp_path))}"):
         get(source(server.address()), output=tmp_path)
+    assert left == [0]
     assert not (tmp_path / "Set").exists()
     assert set(tree(tmp_path)) <= {"set.zip"}
     get(source(server.address()), output=tmp_path)
@@ -116,11 +151,12 @@ def test_a_disk_that_is_full_leaves_nothing_half_installed(
 
 
 def test_control_c_while_unpacking_leaves_the_archive_only(server, packed, tmp_path, monkeypatch):
-    def press(file, chunk, path):
-        raise KeyboardInterrupt
+    def press() -> None:
+        if (tmp_path / "Set.unpacking").exists():
+            raise KeyboardInterrupt
 
     server.answers = [Answer(data=packed)]
-    monkeypatch.setattr("esrgan.downloads.unpack.write", press)
+    watch(monkeypatch, press)
     with pytest.raises(KeyboardInterrupt):
         get(source(server.address()), output=tmp_path)
     assert tree(tmp_path) == {"set.zip": packed}
@@ -147,7 +183,7 @@ def test_a_copy_that_fails_leaves_nothing(tmp_path, monkeypatch):
     def fail(path):
         raise OSError(errno.EIO, "Input/output error", str(path))
 
-    monkeypatch.setattr("esrgan.downloads.place.flush", fail)
+    monkeypatch.setattr("esrgan.downloads.install.flush", fail)
     wanted = entry(Source(file="a.npz", page=""), target="new/a.npz")
     with pytest.raises(OSError, match="Input/output"):
         install(wanted, tmp_path, by_hand=tmp_path, patience=QUICK, bars=no_bar)

@@ -3,20 +3,20 @@
 import hashlib
 import json
 import re
+import socket
 import ssl
+import warnings
 from contextlib import nullcontext
 from dataclasses import replace
-from email.message import Message
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import Request
 
 import pytest
 from download_server import QUICK, Answer, Server, entry, no_bar, tree
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from esrgan.downloads import Bars, Patience, Source, connection, install
-from esrgan.downloads.answers import validator_of
-from esrgan.downloads.partial import reserved
+from esrgan.downloads.install import install
+from esrgan.downloads.table import Source
+from esrgan.downloads.transfer import Bars, Patience
 
 DATA = bytes(range(256)) * 40  # 10,240 bytes
 OTHER = bytes(reversed(DATA))
@@ -107,12 +107,21 @@ def test_without_a_name_for_its_version_a_file_begins_again(server, tmp_path):
     assert server.ranges() == [None, None]
 
 
-def test_a_date_names_a_version_too():
-    headers = Message()
-    headers["Last-Modified"] = "Tue, 14 Feb 2017 14:27:11 GMT"
-    assert validator_of(headers) == "Tue, 14 Feb 2017 14:27:11 GMT"
-    headers["ETag"] = 'W/"1"'
-    assert validator_of(headers) == "Tue, 14 Feb 2017 14:27:11 GMT"
+def test_a_length_that_was_told_once_need_not_be_told_again(server, tmp_path):
+    server.answers = [replace(GOOD, cut=1000), replace(GOOD, content_range="bytes 1000-10239/*")]
+    fetch(server, tmp_path, known=False)
+    assert tree(tmp_path) == {"a.pth": DATA}
+    assert server.ranges() == [None, "bytes=1000-"]
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"1"'])
+def test_a_date_names_a_version_too(etag, server, tmp_path):
+    dated = Answer(data=DATA, etag=etag, date="Tue, 14 Feb 2017 14:27:11 GMT")
+    server.answers = [replace(dated, cut=1000), dated]
+    fetch(server, tmp_path)
+    assert tree(tmp_path) == {"a.pth": DATA}
+    assert server.ranges() == [None, "bytes=1000-"]
+    assert server.requests[1][1]["If-Range"] == "Tue, 14 Feb 2017 14:27:11 GMT"
 
 
 def test_a_length_that_was_too_great_is_found_out_by_asking_for_more(server, tmp_path):
@@ -167,26 +176,66 @@ def test_redirects_are_followed_with_the_part_that_is_wanted(server, tmp_path):
     assert server.ranges() == [None, None, "bytes=1000-", "bytes=1000-"]
 
 
-def test_a_protected_address_never_leads_to_an_unprotected_one():
-    redirects = connection._Redirects()
-    safe = Request("https://a.org/set.zip")
-    with pytest.raises(ValueError, match=r"redirects to http://b\.org"):
-        redirects.redirect_request(safe, None, 302, "", Message(), "http://b.org/set.zip")
-    plain = Request("http://a.org/set.zip")
-    assert redirects.redirect_request(plain, None, 302, "", Message(), "http://b.org/set.zip")
-    assert redirects.redirect_request(safe, None, 302, "", Message(), "https://b.org/set.zip")
+def test_what_a_redirect_says_beside_the_address_is_not_waited_for(server, tmp_path):
+    server.answers = [replace(GOOD, location="/b", length="1000000", stall=0), GOOD]
+    fetch(server, tmp_path)
+    assert tree(tmp_path) == {"a.pth": DATA}
+    assert [path for path, _ in server.requests] == ["/set.zip", "/b"]
+
+
+def test_a_redirect_to_no_address_is_refused(server, tmp_path):
+    server.answers = [replace(GOOD, location="http://[a/b")]
+    assert "leads to none" in refusal(server, tmp_path)
+    assert len(server.requests) == 1
+
+
+@pytest.fixture
+def https(server, monkeypatch) -> str:
+    """An address of the server; it counts as protected, and is not."""
+    monkeypatch.setattr(HTTPSConnection, "connect", HTTPConnection.connect)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # urllib3 says so, too
+        yield server.address().replace("http:", "https:")
+
+
+def test_a_protected_address_never_leads_to_an_unprotected_one(https, server, tmp_path):
+    server.answers = [replace(GOOD, location=server.address("b")), GOOD]
+    reason = re.escape(f"redirects to {server.address('b')}, which is not protected as https is")
+    assert re.search(reason, refusal(server, tmp_path, addresses=(https,)))
+    assert [path for path, _ in server.requests] == ["/set.zip"]
+
+
+@pytest.mark.parametrize("start", ["http", "https"])
+def test_an_address_may_lead_to_a_protected_one(start, https, server, tmp_path):
+    server.answers = [replace(GOOD, location=https.replace("set.zip", "b")), GOOD]
+    fetch(server, tmp_path, addresses=(https.replace("https", start),))
+    assert tree(tmp_path) == {"a.pth": DATA}
+    assert [path for path, _ in server.requests] == ["/set.zip", "/b"]
 
 
 def test_an_invalid_certificate_is_not_asked_again(server, tmp_path, monkeypatch):
     asked = []
 
-    def fail(request, timeout):
-        asked.append(timeout)
-        raise URLError(ssl.SSLCertVerificationError("self-signed"))
+    def fail(connection):
+        asked.append(connection.timeout)
+        raise ssl.SSLCertVerificationError("self-signed")
 
-    monkeypatch.setattr(connection._OPENER, "open", fail)
+    monkeypatch.setattr(HTTPConnection, "connect", fail)
     assert "no valid certificate: ('self-signed',)" in refusal(server, tmp_path)
     assert asked == [0.2]
+
+
+def test_a_name_of_no_server_is_not_asked_again(server, tmp_path, monkeypatch):
+    asked = []
+
+    def look_up(host, *_, **__):
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    message = refusal(server, tmp_path, addresses=("https://nowhere.invalid/a.pth",))
+    assert "https://nowhere.invalid/a.pth is on no known server, or there is no network" in message
+    assert asked == ["nowhere.invalid"]
 
 
 def test_a_server_that_is_not_there_is_named(server, tmp_path):
@@ -197,6 +246,13 @@ def test_a_server_that_is_not_there_is_named(server, tmp_path):
 def test_bytes_beyond_the_end_are_refused(server, tmp_path):
     server.answers = [Answer(data=DATA + b"!", length="")]
     assert "sends more than the 10240 bytes" in refusal(server, tmp_path)
+    assert tree(tmp_path) == {}
+
+
+def test_nothing_is_kept_of_what_goes_on_beyond_the_end(server, tmp_path):
+    much = DATA * 60  # more than is read at once
+    server.answers = [Answer(data=much + b"!", length="")]
+    assert "sends more than" in refusal(server, tmp_path, size=len(much), sha256=None)
     assert tree(tmp_path) == {}
 
 
@@ -290,15 +346,20 @@ def test_a_part_that_was_pieced_together_wrongly_is_fetched_as_a_whole(server, t
     assert server.ranges() == ["bytes=1000-", None]
 
 
-def test_a_part_longer_than_the_file_begins_again(server, tmp_path):
+@pytest.mark.parametrize("known", [True, False])
+def test_a_part_longer_than_the_file_begins_again(known, server, tmp_path):
     leave_part(tmp_path, DATA + DATA, address=server.address(), validator='"1"', size=None)
     server.answers = [GOOD]
-    fetch(server, tmp_path)
+    fetch(server, tmp_path, known=known)
     assert tree(tmp_path) == {"a.pth": DATA}
     assert server.ranges() == ["bytes=20480-", None]
 
 
 def test_two_commands_do_not_write_the_same_part(server, tmp_path):
-    with reserved(tmp_path / "a.pth.part"):
+    def begin_another(done: int, total: int | None) -> None:
         assert "another command is fetching" in refusal(server, tmp_path)
-    assert server.requests == []
+
+    server.answers = [GOOD]
+    fetch(server, tmp_path, bars=lambda label, unit: nullcontext(begin_another))
+    assert tree(tmp_path) == {"a.pth": DATA}
+    assert len(server.requests) == 1

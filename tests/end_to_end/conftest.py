@@ -105,14 +105,15 @@ class ForkServer:
         return int(self.process.stdout.readline())
 
     def start(
-        self, folder: Path, settings, *, fault: str | None = None, environment=None
+        self, folder: Path, settings, *, words=(), fault: str | None = None, environment=None
     ) -> Training:
+        """With `words` of the command line before the settings."""
         self.num_started += 1
         output = str(self.outputs / str(self.num_started))
         job = {
             "folder": str(folder),
             "output": output,
-            "overrides": [f"{key}={value}" for key, value in settings.items()],
+            "overrides": [*words, *(f"{key}={value}" for key, value in settings.items())],
             "fault": fault,
             "environment": environment or {},
         }

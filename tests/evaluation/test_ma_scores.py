@@ -1,8 +1,11 @@
 import json
+import math
 
+import numpy as np
 import pytest
 
-from esrgan.evaluation import MaScores
+from esrgan.evaluation import METRICS, BenchmarkResult, Score
+from esrgan.evaluation.ma_scores import MaScores, perceptual_index, pirm_region
 
 CSV = "\ufeffimage, method, score\nbaby, ours, 8.25\nbaby, GT, 9\n1, ours, 5\n"
 
@@ -67,3 +70,30 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
     path.write_bytes(b"\xff\xfe\x00\xd8")
     with pytest.raises(ValueError, match=r"ma\.mat must be CSV or JSON"):
         MaScores(path)
+
+
+def test_the_mean_over_images_is_the_root_of_the_mean_square():
+    rmse, niqe = METRICS["RMSE-Y"], METRICS["NIQE"]
+    scores = tuple(Score(name, "x", {rmse: v, niqe: v}) for name, v in [("a", 1), ("b", 7)])
+    assert BenchmarkResult("Set2", {}, scores).means() == {"x": {rmse: 5, niqe: 4}}
+
+
+def test_the_perceptual_index_is_that_of_the_challenge():
+    assert perceptual_index(ma=8, niqe=3) == 2.5
+    # Linear: of the means as of the images
+    ma, niqe = [8.1, 6.4], [3.2, 5.5]
+    single = [perceptual_index(ma=m, niqe=n) for m, n in zip(ma, niqe, strict=True)]
+    assert perceptual_index(ma=np.mean(ma), niqe=np.mean(niqe)) == pytest.approx(np.mean(single))
+
+
+@pytest.mark.parametrize(
+    ("region", "published"),  # of the challenge's ranking, and figure 2 of the ESRGAN paper
+    [
+        ("R1", [10.87, 11.16, 11.19, 11.37, 11.44, 11.47, 11.50]),
+        ("R2", [12.23, 12.40, 12.45, 12.50]),
+        ("R3", [13.17, 14.24, 15.15, 15.30, 15.95, 15.99]),
+        (None, [16.01, 24.586, math.inf]),
+    ],
+)
+def test_methods_are_in_the_regions_in_which_they_were_ranked(region, published):
+    assert {pirm_region(rmse) for rmse in published} == {region}

@@ -6,8 +6,8 @@ from scipy.special import gamma
 
 from esrgan.data.images import read_image
 from esrgan.degradations import resize_double
-from esrgan.evaluation import NiqeModel, load_niqe_model, niqe, rgb_to_y
-from esrgan.evaluation.niqe import _halve, _local_mean
+from esrgan.evaluation import load_niqe_model, niqe, rgb_to_y
+from esrgan.evaluation.niqe import NiqeModel, _halve, _local_mean
 
 MODEL = NiqeModel(np.linspace(0.2, 2, 36), np.diag(np.linspace(1, 3, 36)))
 

@@ -8,8 +8,7 @@ import torch
 
 from esrgan.data.images import read_image
 from esrgan.inference import Upscaler, upscale
-from esrgan.networks import RRDBNet
-from esrgan.networks.init import scaled_kaiming
+from esrgan.networks import RRDBNet, scaled_kaiming
 from esrgan.weights import load_generator
 
 PHOTOS = ["set5/LRbicx4/baby.png", "bsds400/97010.jpg", "bsds400/189006.jpg"]

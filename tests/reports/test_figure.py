@@ -7,10 +7,11 @@ import torch
 import esrgan.reports.figure
 from esrgan.data import FolderPairs, write_png
 from esrgan.degradations import CONVENTIONS
-from esrgan.evaluation import comparison_sheet, psnr_y, ssim_y
+from esrgan.evaluation import psnr_y, ssim_y
 from esrgan.inference import upscale
 from esrgan.networks import RRDBNet
 from esrgan.reports.figure import Figure, draw_figure, header_lines
+from esrgan.reports.sheet import comparison_sheet
 
 
 @pytest.fixture

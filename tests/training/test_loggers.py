@@ -50,15 +50,15 @@ def test_mlflow_and_comet_get_images_their_way() -> None:
 
     class Client:
         def log_image(self, *args, **kwargs) -> None:
-            shown.append((args[:-1] if args[0] == "run" else (), kwargs))
+            shown.append(([arg for arg in args if arg is not IMAGE], kwargs))
 
     mlflow = type("MLFlowLogger", (Stranger,), {"experiment": Client(), "run_id": "run"})
     comet = type("CometLogger", (Stranger,), {"experiment": Client()})
     log_images(mlflow(), {"val/baby": IMAGE}, step=5)
     log_images(comet(), {"val/baby": IMAGE}, step=6)
     assert shown == [
-        (("run",), {"key": "val_baby", "step": 5}),
-        ((), {"name": "val/baby", "step": 6}),
+        (["run"], {"key": "val_baby", "step": 5}),
+        ([], {"name": "val/baby", "step": 6}),
     ]
 
 

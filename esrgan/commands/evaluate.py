@@ -1,0 +1,300 @@
+r"""Score methods on benchmarks by the protocol of the papers, which the output names.
+
+METHOD is one of
+  bicubic   MATLAB's bicubic interpolation
+  FILE      weights of a generator: .pth, .safetensors or a checkpoint of a run
+  RUN       the folder of a run: its newest release or checkpoint
+  FOLDER    results made elsewhere, named like the images: baby.png, babyx4.png, baby_RCAN_x4.png
+
+BENCHMARK is one of
+  FOLDER    that has HR (or GTmod12, GT, gt) and LRbicx4 (or LR_bicubic/X4, lq) in it
+  GT:LQ     a folder of ground truth and a folder of low-resolution images
+  FOLDER    of ground truth, or that has HR alone: the low-resolution images are made from it
+
+--metrics are some of
+  PSNR-Y SSIM-Y PSNR-RGB SSIM-RGB   the default
+  COLOR-DRIFT                       how far the colours of large areas are from the truth
+  LPIPS LPIPS-VGG DISTS             by networks that torchvision downloads on first use
+  NIQE      needs no reference: the ground truth (GT) has a row, too; `download_data.py niqe`
+            fetches its parameters
+  MA PI     the score of Ma et al. from --ma-scores, and the perceptual index, (10 - MA + NIQE) / 2
+  RMSE-Y    of the PIRM challenge; with PI, the region that a method belongs to is named
+  a.b.NAME  a metric of your own: the esrgan.evaluation.Metric NAME in the module a.b
+
+example: evaluate.py bicubic experiments/esrgan --benchmark data/Set5 data/Set14 --output results
+example: evaluate.py experiments/rrdb_psnr experiments/esrgan --benchmark data/Set14 \
+    --metrics PSNR-Y NIQE LPIPS --sheet sheet.png --crop-at baboon:100,60,96 --page page.html
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from esrgan.data import FolderPairs, list_images, read_image, write_png
+from esrgan.degradations import CONVENTIONS
+from esrgan.errors import report_errors
+from esrgan.evaluation import METRICS, STANDARD, benchmarks, find_metric, metrics
+from esrgan.evaluation.benchmarks import Benchmark, BenchmarkResult, Comparison, Method, Score
+from esrgan.evaluation.definition import NIQE_MODEL, Metric
+from esrgan.evaluation.ma_scores import DERIVED, NIQE, PI, MaScores, with_parts, with_regions
+from esrgan.files import GIVE_OVERWRITE, check_target, refuse_existing
+from esrgan.reports import sheet
+from esrgan.reports.page import Page, open_page, size_warning
+from esrgan.reports.scores import SCORE_FILES, as_markdown, write_scores
+from esrgan.runs import RunFolder
+from esrgan.types import Image
+
+Upscale = Callable[[Image], Image]
+
+CAPTIONS = ("PSNR-Y", "SSIM-Y")  # of the default metrics
+NEEDS = {"sheet_images": "sheet", "crop_at": "sheet", "crop_size": "sheet", "page_images": "page"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """What the command line asks for; its help says what each is."""
+
+    methods: list[str]
+    benchmark: list[str]
+    metrics: list[Metric]
+    captions: list[Metric]
+    scale: int | None
+    crop: int | None
+    convention: str | None
+    device: str | None
+    niqe_model: Path | None
+    ma_scores: Path | None
+    per_image: bool
+    output: Path | None
+    save_images: Path | None
+    sheet: Path | None
+    sheet_images: list[str] | None
+    crop_at: list[str] | None
+    crop_size: int | None
+    page: Path | None
+    page_images: int | None
+    overwrite: bool
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return report_errors(lambda: evaluate(parse_arguments(argv)))
+
+
+def parse_arguments(argv: Sequence[str] | None) -> Arguments:
+    """Refuses what cannot be used together, and what would write over something."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    _add_protocol(parser)
+    _add_outputs(parser)
+    given = vars(parser.parse_args(argv))
+    asked = given.pop("metrics")
+    measured, captions = (_find_metrics(asked or names) for names in (STANDARD, CAPTIONS))
+    arguments = Arguments(**given, metrics=measured, captions=captions)
+    _refuse_options(arguments)
+    _refuse_targets(arguments)
+    return arguments
+
+
+def _find_metrics(names: Sequence[str]) -> list[Metric]:
+    return list(dict.fromkeys(DERIVED.get(name.upper()) or find_metric(name) for name in names))
+
+
+def _add_protocol(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("methods", nargs="+", metavar="METHOD")
+    add("--benchmark", nargs="+", required=True, metavar="BENCHMARK")
+    names = f"of {', '.join([*METRICS, *DERIVED])}; default: {', '.join(STANDARD)}"
+    add("--metrics", nargs="+", metavar="NAME", help=names)
+    add("--scale", type=int, help="of bicubic and of folders; default: that of the weights, else 4")
+    add("--crop", type=int, help="pixels left out on each side; default: the scale")
+    add(
+        "--convention",
+        choices=sorted(CONVENTIONS),
+        help="MATLAB's bicubic on uint8 images (EDSR, RCAN) or after im2double (ESRGAN, BasicSR); "
+        "default: the one that made the low-resolution files, else double",
+    )
+    add("--device", help="cpu, cuda, cuda:1, ...; default: cuda where there is one, else cpu")
+    add("--niqe-model", type=Path, metavar="FILE", help=f"default: {NIQE_MODEL}")
+    add(
+        "--ma-scores",
+        type=Path,
+        metavar="FILE",
+        help="for MA and PI: CSV with the columns image, method, score (and benchmark, where names "
+        "recur), or JSON, a list of such objects; method GT is the ground truth. The authors' "
+        "MATLAB code makes the scores, of files that --save-images writes",
+    )
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("what is written").add_argument
+    add("--per-image", action="store_true", help="print the values of each image, too")
+    add("--output", type=Path, metavar="FOLDER", help=f"write {' and '.join(SCORE_FILES)} there")
+    add("--save-images", type=Path, metavar="FOLDER", help="as FOLDER/BENCHMARK/METHOD/IMAGE.png")
+    add("--sheet", type=Path, metavar="FILE.png", help="crops of all methods side by side")
+    add(
+        "--sheet-images",
+        nargs="+",
+        metavar="IMAGE",
+        help=f"cropped where the methods differ most; default: the first {sheet.NUM_IMAGES} of "
+        "each benchmark, unless --crop-at names others",
+    )
+    add("--crop-at", nargs="+", metavar="IMAGE:TOP,LEFT[,SIZE]", help="crops for the sheet")
+    add("--crop-size", type=int, metavar="N", help=f"in pixels; default: {sheet.CROP_SIZE}")
+    add("--page", type=Path, metavar="FILE.html", help="images under a slider, for a browser")
+    add("--page-images", type=int, metavar="N", help="the first of each benchmark; default: all")
+    add("--overwrite", action="store_true", help="write over the files of an earlier evaluation")
+
+
+def _refuse_options(arguments: Arguments) -> None:
+    for name, needed in NEEDS.items():
+        if getattr(arguments, name) is not None and getattr(arguments, needed) is None:
+            raise ValueError(f"--{name.replace('_', '-')} has no effect without --{needed}")
+    for name in ("crop_size", "page_images"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name.replace('_', '-')} ({value}) must be at least 1")
+    by_ma = sorted(metric.name for metric in arguments.metrics if metric in DERIVED.values())
+    if by_ma and arguments.ma_scores is None:
+        raise ValueError(f"--metrics {' '.join(by_ma)} needs --ma-scores FILE")
+    if arguments.ma_scores and not by_ma:
+        raise ValueError("--ma-scores has no effect without MA or PI among --metrics")
+    if arguments.niqe_model and not {NIQE, PI} & set(arguments.metrics):
+        raise ValueError("--niqe-model has no effect without NIQE or PI among --metrics")
+
+
+def _refuse_targets(arguments: Arguments) -> None:
+    overwrite, images, output = arguments.overwrite, arguments.save_images, arguments.output
+    for path in [output / name for name in SCORE_FILES] if output else []:
+        check_target(path, overwrite=overwrite)
+    for target, suffix in ((arguments.sheet, ".png"), (arguments.page, ".html")):
+        if target:
+            check_target(target, overwrite=overwrite, suffixes=(suffix,))
+    if images:
+        if not overwrite:
+            refuse_existing(images, fix=GIVE_OVERWRITE)
+        check_target(images / "image", overwrite=True)
+
+
+def evaluate(arguments: Arguments) -> None:
+    """Opens everything before anything is computed: what is missing is said at once."""
+    from esrgan.hardware import choose_device
+    from esrgan.inference import upscale
+    from esrgan.weights import load_generator
+
+    sources = benchmarks.find_methods(arguments.methods, lambda p: RunFolder(p).newest_weights())
+    device = choose_device(arguments.device)
+    files = {name: source for name, source in sources.items() if source and source.is_file()}
+    networks = {name: load_generator(file).to(device) for name, file in files.items()}
+    upscalers = {name: partial(upscale, network) for name, network in networks.items()}
+    scales = {name: network.scale for name, network in networks.items()}
+    scale = benchmarks.common_scale(scales, arguments.scale)
+    crop = scale if arguments.crop is None else arguments.crop
+    opened = benchmarks.open_benchmarks(
+        arguments.benchmark,
+        scale=scale,
+        convention=arguments.convention,
+        conventions=CONVENTIONS,
+        open_pairs=FolderPairs,
+    )
+    ma_scores = MaScores(arguments.ma_scores) if arguments.ma_scores else None
+    needed = with_parts(arguments.metrics) if ma_scores else arguments.metrics
+    measured = [metric for metric in needed if metric not in DERIVED.values()]
+    measures = metrics.open_metrics(
+        measured, crop=crop, device=device, niqe_model=arguments.niqe_model
+    )
+    work = []
+    for benchmark in opened:
+        protocol = metrics.describe_protocol(needed, scale=scale, crop=crop, lq=benchmark.lq_origin)
+        bicubic = f"MATLAB's, {benchmark.convention} convention"
+        protocol |= {f"method {name}": str(file or bicubic) for name, file in sources.items()}
+        methods = {n: open_method(s, upscalers.get(n), benchmark) for n, s in sources.items()}
+        compared = benchmarks.compare(methods, benchmark.pairs, measures)
+        if ma_scores:
+            ma_scores.check(benchmark.name, benchmark.keys, sources)
+            compared = ma_scores.complete(benchmark.name, compared, arguments.metrics)
+        work.append((benchmark, protocol, compared))
+    with _open_outputs(arguments, opened, list(sources)) as outputs:
+        results = [
+            BenchmarkResult(benchmark.name, protocol, outputs.take(benchmark, compared))
+            for benchmark, protocol, compared in work
+        ]
+        outputs.finish([with_regions(r) for r in results] if ma_scores else results)
+
+
+def open_method(source: Path | None, network: Upscale | None, benchmark: Benchmark) -> Method:
+    """A network; else a folder of results, or, without either, bicubic."""
+    if network is not None:
+        return lambda _key, lq: network(lq)
+    if source is None:
+        resize, scale = CONVENTIONS[benchmark.convention], benchmark.pairs.scale
+        return lambda _key, lq: resize(lq, scale)
+    paths = benchmarks.match_outputs(list_images(source), benchmark.keys)
+    return lambda key, _lq: read_image(paths[key])
+
+
+@dataclass
+class _Outputs:
+    """What is left of an evaluation: takes images one at a time, and then the results."""
+
+    arguments: Arguments
+    crops: sheet.Crops
+    page: Page | None
+    rows: list[sheet.SheetRow] = field(default_factory=list)
+
+    def take(self, benchmark: Benchmark, compared: Iterable[Comparison]) -> tuple[Score, ...]:
+        """Makes what is shown of each image, and returns the scores of all."""
+        arguments, name = self.arguments, benchmark.name
+        scores: list[Score] = []
+        for number, comparison in enumerate(compared, start=1):
+            sys.stderr.write(f"{name} {number}/{len(benchmark.pairs)}: {comparison.key}\n")
+            scores += comparison.scores
+            if arguments.save_images:
+                _save_images(comparison, arguments.save_images / name)
+            for crop in self.crops.get((name, comparison.key), ()):
+                self.rows += [sheet.comparison_row(comparison, crop, metrics=arguments.captions)]
+            if self.page and number <= (arguments.page_images or number):
+                self.page.add(name, comparison)
+        return tuple(scores)
+
+    def finish(self, results: Sequence[BenchmarkResult]) -> None:
+        arguments = self.arguments
+        sys.stdout.write(as_markdown(results, per_image=arguments.per_image) + "\n")
+        if arguments.output:
+            write_scores(results, arguments.output)
+        if arguments.sheet:
+            arguments.sheet.parent.mkdir(parents=True, exist_ok=True)
+            picture = sheet.comparison_sheet(self.rows)
+            write_png(arguments.sheet, picture, overwrite=arguments.overwrite)
+        if self.page:
+            self.page.finish(results)
+
+
+@contextmanager
+def _open_outputs(
+    arguments: Arguments, opened: Sequence[Benchmark], methods: Sequence[str]
+) -> Iterator[_Outputs]:
+    crops: sheet.Crops = {}
+    if arguments.sheet:
+        images, places, size = arguments.sheet_images, arguments.crop_at, arguments.crop_size
+        crops = sheet.choose_crops(opened, images=images, crop_at=places, size=size)
+    if arguments.page is None:
+        yield _Outputs(arguments, crops, None)
+        return
+    warning = size_warning(opened, arguments.page_images, num_methods=len(methods))
+    if warning:
+        sys.stderr.write(f"warning: {warning}\n")
+    arguments.page.parent.mkdir(parents=True, exist_ok=True)
+    title = f"{', '.join(methods)} on {', '.join(benchmark.name for benchmark in opened)}"
+    with open_page(arguments.page, title=title, overwrite=arguments.overwrite) as page:
+        yield _Outputs(arguments, crops, page)
+
+
+def _save_images(comparison: Comparison, folder: Path) -> None:
+    for name, sr in comparison.outputs.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        write_png(folder / name / f"{comparison.key}.png", sr, overwrite=True)

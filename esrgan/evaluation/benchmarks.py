@@ -1,0 +1,289 @@
+"""Benchmarks: the images and methods that words stand for, and how methods compare on them."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from esrgan.evaluation.definition import Measure, Metric
+from esrgan.types import Image, ImagePairs, Resize, WholeImages
+
+GROUND_TRUTH, LQ = "GT", "LQ"
+"""How two images are called that no method made. GT is scored by metrics without reference."""
+
+_GT_FOLDERS = ("HR", "GTmod12", "GT", "gt")  # names under which benchmarks are distributed
+_LQ_FOLDERS = ("LRbicx{scale}", "LR_bicubic/X{scale}", "lq")
+
+Method = Callable[[str, Image], Image]
+"""From an image's key and its low-quality version (lq) to a result (sr).
+
+A network ignores the key. A folder of results made elsewhere ignores lq.
+"""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One method's result on one image; the ground truth may have one, too."""
+
+    image: str
+    method: str
+    values: Mapping[Metric, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What all methods made of one image, in the order of the methods."""
+
+    key: str
+    lq: Image
+    gt: Image
+    outputs: Mapping[str, Image]
+    scores: tuple[Score, ...]
+
+    def images(self) -> dict[str, Image]:
+        """LQ, the methods' outputs in their order, GT; a method may have neither of these names."""
+        for name in (LQ, GROUND_TRUTH):
+            if name in self.outputs:
+                raise ValueError(f"no method may be called {name}, which names an image: rename it")
+        return {LQ: self.lq, **self.outputs, GROUND_TRUTH: self.gt}
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """The scores of a benchmark. `protocol` says in words how they were obtained."""
+
+    name: str
+    protocol: Mapping[str, str]
+    scores: tuple[Score, ...]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        return list(dict.fromkeys(metric for score in self.scores for metric in score.values))
+
+    @property
+    def num_images(self) -> int:
+        return len({score.image for score in self.scores})
+
+    def means(self) -> dict[str, dict[Metric, float]]:
+        """For each method and metric, the mean over the images of the per-image values.
+
+        That is the convention of the field; the PSNR of the mean error would be another number.
+        A metric that a method lacks on some image has no mean.
+        """
+        grouped: dict[str, list[Mapping[Metric, float]]] = {}
+        for score in self.scores:
+            grouped.setdefault(score.method, []).append(score.values)
+        return {
+            method: {
+                metric: metric.average([row[metric] for row in rows])
+                for metric in rows[0]
+                if all(metric in row for row in rows)
+            }
+            for method, rows in grouped.items()
+        }
+
+
+def compare(
+    methods: Mapping[str, Method], pairs: WholeImages, metrics: Mapping[Metric, Measure]
+) -> Iterator[Comparison]:
+    """Runs every method on every image, one image at a time.
+
+    Raises:
+        ValueError: a method or a metric refused an image, or a GPU is too small for it; the
+            message names both.
+    """
+    no_reference = {m: measure for m, measure in metrics.items() if not m.needs_reference}
+    for index in range(len(pairs)):
+        key = pairs.key(index)
+        lq, gt = pairs.read(index)
+        outputs: dict[str, Image] = {}
+        scores = []
+        for name, method in methods.items():
+            with _naming(name, key):
+                sr = outputs[name] = method(key, lq)
+                values = {metric: measure(sr, gt) for metric, measure in metrics.items()}
+            scores.append(Score(key, name, values))
+        if no_reference:
+            with _naming(GROUND_TRUTH, key):
+                values = {metric: measure(gt, gt) for metric, measure in no_reference.items()}
+            scores.append(Score(key, GROUND_TRUTH, values))
+        yield Comparison(key, lq, gt, outputs, tuple(scores))
+
+
+@contextmanager
+def _naming(method: str, image: str) -> Iterator[None]:
+    from esrgan.hardware import naming_memory  # imports torch, which takes seconds
+
+    try:
+        with naming_memory():
+            yield
+    except ValueError as error:
+        raise ValueError(f"{method} on {image}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Images, where the low-resolution ones came from, and how bicubic enlarges them."""
+
+    name: str
+    pairs: ImagePairs
+    lq_origin: str
+    convention: str  # of MATLAB's bicubic, where it is a method
+
+    @property
+    def keys(self) -> list[str]:
+        return [self.pairs.key(index) for index in range(len(self.pairs))]
+
+    def gt_sizes(self) -> dict[str, tuple[int, int]]:
+        """Height and width of each ground truth by its key."""
+        scale, lq_size = self.pairs.scale, self.pairs.lq_size
+        sizes = [lq_size(index) for index in range(len(self.pairs))]
+        return {key: (h * scale, w * scale) for key, (h, w) in zip(self.keys, sizes, strict=True)}
+
+
+def open_benchmarks(
+    words: Iterable[str],
+    *,
+    scale: int,
+    convention: str | None,
+    conventions: Mapping[str, Resize],
+    open_pairs: Callable[..., ImagePairs],
+) -> list[Benchmark]:
+    """Those that words stand for, each as for `benchmark_folders`; no two may have one name.
+
+    Args:
+        words: of a command line.
+        scale: gt to lq.
+        convention: the name of one; None: that which made the low-resolution files, else double.
+        conventions: of MATLAB's bicubic, by their names.
+        open_pairs: `esrgan.data.FolderPairs`.
+    """
+    benchmarks = []
+    for word in words:
+        gt, lq = benchmark_folders(word, scale=scale)
+        if lq is None:
+            chosen = convention or "double"
+            pairs = open_pairs(gt=gt, scale=scale, downscale=conventions[chosen])
+            origin = f"made here by MATLAB's bicubic, {chosen} convention"
+        else:
+            pairs = open_pairs(gt=gt, lq=lq, scale=scale)
+            made_by = recognise_bicubic(*pairs.read(0), conventions)
+            chosen = convention or made_by or "double"
+            judged = (
+                f"MATLAB's bicubic, {made_by} convention" if made_by else "not MATLAB's bicubic"
+            )
+            origin = f"{lq} (the first is {judged}, by comparison with gt)"
+        benchmarks.append(Benchmark(benchmark_name(gt), pairs, origin, chosen))
+    names = [benchmark.name for benchmark in benchmarks]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two benchmarks have one name ({', '.join(names)}): rename a folder")
+    return benchmarks
+
+
+def common_scale(scales: Mapping[str, int], asked: int | None) -> int:
+    """Of networks by their names, and of --scale; 4 where nothing says another."""
+    scales = scales if asked is None else {**scales, "--scale": asked}
+    if len(set(scales.values())) > 1:
+        listed = ", ".join(f"{name} {scale}" for name, scale in scales.items())
+        raise ValueError(f"the scales differ ({listed}): evaluate one scale at a time")
+    return next(iter(scales.values()), 4)
+
+
+def recognise_bicubic(lq: Image, gt: Image, conventions: Mapping[str, Resize]) -> str | None:
+    """The name of the resizing that makes `lq` of `gt`, byte for byte, if one does."""
+    scale = lq.shape[0] / gt.shape[0]
+    for name, resize in conventions.items():
+        if np.array_equal(resize(gt, scale), lq):
+            return name
+    return None
+
+
+def benchmark_folders(text: str, *, scale: int) -> tuple[Path, Path | None]:
+    """The folders of gt and of lq that a benchmark's name on a command line stands for.
+
+    `A:B` are the two folders. A folder that has both, under names of those in circulation, is the
+    benchmark as it is distributed; with lq of other scales only, it is refused. Where it has gt
+    alone, or is any other folder, which holds gt itself, lq (None) is to be made.
+    """
+    folder = Path(text)
+    if not folder.exists() and ":" in text:
+        gt, lq = text.rsplit(":", 1)
+        return _existing(gt), _existing(lq)
+    folder = _existing(text)
+    found = [folder / name for name in _GT_FOLDERS if (folder / name).is_dir()]
+    if not found:
+        return folder, None
+    names = [name.format(scale=scale) for name in _LQ_FOLDERS]
+    for name in names:
+        if (folder / name).is_dir():
+            return found[0], folder / name
+    others = [*folder.glob("LRbicx*"), *folder.glob("LR_bicubic/X*")]
+    if not others:
+        return found[0], None
+    raise ValueError(
+        f"{folder} has {others[0].name}, but neither {' nor '.join(names)}: give both folders as "
+        f"GT:LQ, or {found[0]} alone to have the low-resolution images made"
+    )
+
+
+def benchmark_name(gt: Path) -> str:
+    """The last part of the path that says more than "the ground truth"."""
+    gt = gt.resolve()
+    return gt.parent.name if gt.name in _GT_FOLDERS else gt.name
+
+
+def match_outputs(files: Sequence[Path], keys: Iterable[str]) -> dict[str, Path]:
+    """The one result of each key: `baby` in baby.png, babyx4.png, baby_x4.png or baby_RCAN_x4.png.
+
+    A file belongs to the longest key that fits, so `img_1_2.png` is never taken for `img_1`.
+    Files that fit none are left out.
+    """
+    found: dict[str, list[Path]] = {key: [] for key in keys}
+    for file in files:
+        fitting = [key for key in found if _fits(file.stem, key)]
+        if fitting:
+            found[max(fitting, key=len)].append(file)
+    for key, candidates in found.items():
+        if len(candidates) != 1:
+            folder = files[0].parent if files else "an empty folder"
+            names = ", ".join(file.name for file in candidates) or "none"
+            raise ValueError(
+                f"{folder} must hold one result for the image {key}, named like {key}.png or "
+                f"{key}_x4.png; found {names}"
+            )
+    return {key: candidates[0] for key, candidates in found.items()}
+
+
+def find_methods(
+    words: Iterable[str], newest_weights: Callable[[Path], Path | None]
+) -> dict[str, Path | None]:
+    """For each word on the command line a short name, and a file of weights or folder of results.
+
+    `bicubic` has none. A folder for which `newest_weights` has a file is a run, and stands for it.
+    No two may have the same name, and none that of an image.
+    """
+    found: dict[str, Path | None] = {}
+    for word in words:
+        path = Path(word)
+        if not path.exists() and word != "bicubic":
+            raise ValueError(f"{word} must be `bicubic`, a file of weights or a folder: it is none")
+        name = path.stem if path.is_file() else path.resolve().name
+        if name in (GROUND_TRUTH, LQ):
+            raise ValueError(f"{word} would be called {name}, which names an image: rename it")
+        if name in found:
+            raise ValueError(f"two methods would be called {name} ({word} is one): rename one")
+        found[name] = None if word == "bicubic" else newest_weights(path) or path
+    return found
+
+
+def _existing(folder: str) -> Path:
+    if not Path(folder).is_dir():
+        raise ValueError(f"{folder} must be a folder of images, and there is none")
+    return Path(folder)
+
+
+def _fits(stem: str, key: str) -> bool:
+    return re.fullmatch(re.escape(key) + r"(x\d+|[^0-9a-z].*)?", stem, re.IGNORECASE) is not None

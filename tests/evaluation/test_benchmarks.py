@@ -1,0 +1,198 @@
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from esrgan.evaluation import BenchmarkResult, Metric, Score, compare
+from esrgan.evaluation.benchmarks import (
+    benchmark_folders,
+    benchmark_name,
+    find_methods,
+    match_outputs,
+)
+from esrgan.runs import RunFolder
+
+
+def newest_weights(path):
+    return RunFolder(path).newest_weights()
+
+
+def named(name, needs_reference=True):
+    return Metric(
+        name=name,
+        larger_is_better=True,
+        digits=2,
+        about="",
+        load=lambda _: None,
+        needs_reference=needs_reference,
+    )
+
+
+IT, LEVEL, PSNR = named("it"), named("level", needs_reference=False), named("PSNR")
+NIQE, PI = named("NIQE", needs_reference=False), named("PI", needs_reference=False)
+
+
+class TwoPairs:
+    """The lq of the first is 0 and its gt 10, of the second 1 and 11."""
+
+    def __len__(self):
+        return 2
+
+    def key(self, index):
+        return "ab"[index]
+
+    def read(self, index):
+        return np.full((2, 2, 3), index, np.uint8), np.full((4, 4, 3), index + 10, np.uint8)
+
+
+def enlarge(_key, lq):
+    return lq.repeat(2, axis=0).repeat(2, axis=1)
+
+
+def difference(sr, gt):
+    return float((gt.astype(int) - sr).mean())
+
+
+def test_every_method_is_scored_on_every_image_in_order():
+    methods = {"plain": enlarge, "brighter": lambda key, lq: enlarge(key, lq) + 4}
+    comparisons = list(compare(methods, TwoPairs(), {IT: difference}))
+    rows = [(s.image, s.method, s.values[IT]) for c in comparisons for s in c.scores]
+    assert rows == [
+        ("a", "plain", 10),
+        ("a", "brighter", 6),
+        ("b", "plain", 10),
+        ("b", "brighter", 6),
+    ]
+    assert comparisons[1].outputs["brighter"][0, 0, 0] == 5
+    assert comparisons[1].lq.shape == (2, 2, 3)
+    assert comparisons[1].gt.shape == (4, 4, 3)
+
+
+def test_a_method_is_told_the_key_of_the_image():
+    seen = []
+    method = lambda key, lq: seen.append(key) or enlarge(key, lq)  # noqa: E731
+    list(compare({"it": method}, TwoPairs(), {}))
+    assert seen == ["a", "b"]
+
+
+def test_the_mean_is_that_of_the_images_values_for_each_method():
+    rows = [("a", "x", 30.0), ("a", "y", 1.0), ("b", "x", 40.0), ("b", "y", math.inf)]
+    scores = tuple(Score(image, method, {PSNR: value}) for image, method, value in rows)
+    result = BenchmarkResult("Set2", {}, scores)
+    assert result.means() == {"x": {PSNR: 35.0}, "y": {PSNR: math.inf}}
+
+
+def test_a_metric_without_reference_judges_the_results_and_the_ground_truth():
+    level = lambda sr, _gt: float(sr.mean())  # noqa: E731
+    comparisons = compare({"plain": enlarge}, TwoPairs(), {IT: difference, LEVEL: level})
+    first, second = (comparison.scores for comparison in comparisons)
+    assert [(s.method, dict(s.values)) for s in first] == [
+        ("plain", {IT: 10, LEVEL: 0}),
+        ("GT", {LEVEL: 10}),
+    ]
+    assert [s.values[LEVEL] for s in second] == [1, 11]
+
+
+def test_what_a_method_lacks_on_an_image_has_no_mean():
+    scores = (Score("a", "GT", {NIQE: 3, PI: 2}), Score("b", "GT", {NIQE: 5}))
+    assert BenchmarkResult("Set2", {}, scores).means() == {"GT": {NIQE: 4}}
+
+
+def test_an_error_names_the_method_and_the_image():
+    def refuse(sr, gt):
+        raise ValueError("too small")
+
+    with pytest.raises(ValueError, match="plain on a: too small"):
+        list(compare({"plain": enlarge}, TwoPairs(), {IT: refuse}))
+    with pytest.raises(ValueError, match="GT on a: too small"):
+        list(compare({}, TwoPairs(), {LEVEL: refuse}))
+
+
+@pytest.mark.parametrize(
+    ("gt", "lq"), [("HR", "LRbicx4"), ("GTmod12", "LRbicx4"), ("HR", "LR_bicubic/X4"), ("gt", "lq")]
+)
+def test_a_benchmark_is_found_in_the_layouts_in_circulation(tmp_path, gt, lq):
+    (tmp_path / gt).mkdir()
+    (tmp_path / lq).mkdir(parents=True)
+    assert benchmark_folders(str(tmp_path), scale=4) == (tmp_path / gt, tmp_path / lq)
+    assert benchmark_name(tmp_path / gt) == tmp_path.name
+
+
+def test_two_folders_can_be_given_and_a_single_one_is_ground_truth(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    folders = benchmark_folders(f"{tmp_path}/a:{tmp_path}/b", scale=2)
+    assert folders == (tmp_path / "a", tmp_path / "b")
+    assert benchmark_folders(f"{tmp_path}/a", scale=2) == (tmp_path / "a", None)
+    assert benchmark_name(tmp_path / "a") == "a"
+
+
+def test_a_benchmark_without_low_resolution_images_has_them_made(tmp_path):
+    (tmp_path / "HR").mkdir()
+    assert benchmark_folders(str(tmp_path), scale=4) == (tmp_path / "HR", None)
+
+
+@pytest.mark.parametrize("name", ["GT", "LQ"])
+def test_no_method_may_have_the_name_of_an_image(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(ValueError, match=f"would be called {name}, which names an image"):
+        find_methods([str(tmp_path / name)], newest_weights)
+
+
+def test_a_benchmark_of_another_scale_or_that_is_not_there_is_refused(tmp_path):
+    (tmp_path / "HR").mkdir()
+    (tmp_path / "LRbicx4").mkdir()
+    with pytest.raises(ValueError, match="neither LRbicx2"):
+        benchmark_folders(str(tmp_path), scale=2)
+    with pytest.raises(ValueError, match="nowhere must be a folder"):
+        benchmark_folders("nowhere", scale=2)
+
+
+@pytest.mark.parametrize("name", ["baby", "babyx4", "baby_x4", "baby_RCANplus_x4", "baby-SR"])
+def test_results_are_found_under_the_names_that_others_give_them(name):
+    file = Path(f"results/{name}.png")
+    assert match_outputs([file, Path("results/babyface.png")], ["baby"]) == {"baby": file}
+
+
+def test_a_file_belongs_to_the_longest_key_that_fits():
+    files = [Path("img_1_x4.png"), Path("img_1_2_x4.png"), Path("img_10_x4.png")]
+    matched = match_outputs(files, ["img_1", "img_1_2", "img_10"])
+    assert matched == {"img_1": files[0], "img_1_2": files[1], "img_10": files[2]}
+
+
+def test_missing_and_ambiguous_results_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"image bird.*found none"):
+        match_outputs([Path("r/baby.png")], ["baby", "bird"])
+    with pytest.raises(ValueError, match=r"found baby\.png, baby_x4\.png"):
+        match_outputs([Path("r/baby.png"), Path("r/baby_x4.png")], ["baby"])
+
+
+def test_a_run_stands_for_its_newest_weights_and_other_folders_for_themselves(tmp_path):
+    run, results = tmp_path / "run", tmp_path / "results"
+    (run / "checkpoints").mkdir(parents=True)
+    results.mkdir()
+    release = run / "net.pth"
+    older = run / "checkpoints/iteration_00000900-ffffffffffffffff.ckpt"
+    newer = run / "checkpoints/iteration_00001000-0000000000000000.ckpt"
+    for time, file in enumerate([newer, older, release]):  # as after copying: times say little
+        file.touch()
+        os.utime(file, (time, time))
+    words = ["bicubic", str(run), str(results)]
+    assert find_methods(words, newest_weights) == {
+        "bicubic": None,
+        "run": release,
+        "results": results,
+    }
+    release.unlink()
+    assert find_methods([str(run), str(older)], newest_weights) == {"run": newer, older.stem: older}
+
+
+def test_methods_that_are_not_there_or_share_a_name_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="nowhere must be"):
+        find_methods(["nowhere"], newest_weights)
+    (tmp_path / "net.pth").touch()
+    (tmp_path / "net").mkdir()
+    with pytest.raises(ValueError, match="would be called net"):
+        find_methods([str(tmp_path / "net"), str(tmp_path / "net.pth")], newest_weights)
