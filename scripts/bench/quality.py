@@ -56,7 +56,7 @@ def _score(to: Connection, precision: str, train_set: Path, held_out: Path, size
     for seed in range(sizes.seeds):
         cfg = experiment("quickstart", sizes, settings | {"seed": seed})
         cfg.train_set, cfg.validation_set = str(train_set), str(held_out)
-        cfg.metrics = ["PSNR-Y"]
         stage = train(cfg, instantiate(cfg.data))
         scores = instantiate(cfg.validation).run(stage.evaluated, Ranks()).values()
+        to.recv()
         to.send((scores["val/PSNR-Y"], scores["val/bicubic_PSNR-Y"]))

@@ -73,8 +73,8 @@ def compare_in_turns(
 def worker(name: str, target: Callable[..., None], *args: object) -> Iterator[Callable[[], Any]]:
     """A fresh process, which calls `target(connection, *args)` and ends with the context.
 
-    What is yielded tells it to go on, if it waits for that, and returns what it sends next; it
-    raises a ValueError that begins with `name` if the process ended instead.
+    What is yielded asks for something and returns it: the target receives before it sends, each
+    time. It raises a ValueError that begins with `name` if the process ended instead.
     """
     context = multiprocessing.get_context("spawn")  # forked ones cannot use a GPU
     connection, theirs = context.Pipe()
