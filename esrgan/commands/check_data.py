@@ -32,8 +32,7 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
 
 
 def _run(arguments: Arguments) -> int:
-    num_problems = [_print_problems(folder) for folder in arguments.folders]
-    return 1 if any(num_problems) else 0
+    return 1 if sum(map(_print_problems, arguments.folders)) else 0
 
 
 def _print_problems(folder: Path) -> int:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What the command is asked for; `by_hand` is the folder of files that were fetched by hand."""
+    """What the command is asked for; `by_hand` is a folder of files that were fetched by hand."""
 
     names: Sequence[str]
     list: bool
@@ -62,7 +62,7 @@ def _run(arguments: Arguments) -> int:
     table = read_table(cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(file))))
     if arguments.list:
         for entry in table.values():
-            _say(_describe(entry, arguments.output))
+            print(_describe(entry, arguments.output))
         return 0
     for name in arguments.names:
         if name.lower() not in table:
@@ -89,9 +89,9 @@ def _fetch(entry: Entry, arguments: Arguments) -> None:
 
     target = arguments.output / entry.target
     if target.exists():
-        _say(f"{entry.name} is here already: {target}")
+        print(f"{entry.name} is here already: {target}")
         return
-    _say(f"{entry.about}; terms: {entry.terms}")
+    print(f"{entry.about}; terms: {entry.terms}", flush=True)  # the bars go to stderr
     try:
         install(
             entry,
@@ -103,12 +103,7 @@ def _fetch(entry: Entry, arguments: Arguments) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("the same command continues where it was\n")
         raise
-    _say(f"{target}\n  use: {entry.use.format(target=target)}")
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()  # before the progress bars, which go to stderr
+    print(f"{target}\n  use: {entry.use.format(target=target)}", flush=True)
 
 
 @contextmanager

@@ -184,14 +184,14 @@ def evaluate(arguments: Arguments) -> None:
     """Opens everything before anything is computed: what is missing is said at once."""
     from esrgan.hardware import choose_device
     from esrgan.inference import upscale
-    from esrgan.weights import load_generator
+    from esrgan.weights import load_generator, scale_of
 
     sources = benchmarks.find_methods(arguments.methods, lambda p: RunFolder(p).newest_weights())
     device = choose_device(arguments.device)
     files = {name: source for name, source in sources.items() if source and source.is_file()}
     networks = {name: load_generator(file).to(device) for name, file in files.items()}
     upscalers = {name: partial(upscale, network) for name, network in networks.items()}
-    scales = {name: network.scale for name, network in networks.items()}
+    scales = {name: scale_of(network) for name, network in networks.items()}
     scale = benchmarks.common_scale(scales, arguments.scale)
     crop = scale if arguments.crop is None else arguments.crop
     opened = benchmarks.open_benchmarks(

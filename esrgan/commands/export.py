@@ -26,7 +26,7 @@ from esrgan.runs import RunFolder, find_weights
 if TYPE_CHECKING:
     from esrgan.weights import Generator
 
-SUFFIXES = (".safetensors", ".pth", ".onnx")
+_SUFFIXES = (".safetensors", ".pth", ".onnx")
 LAYOUTS = ("basicsr", "esrgan", "2018")
 """Of keys; `esrgan.weights.KEY_LAYOUTS` has the same, behind seconds of imports."""
 
@@ -44,16 +44,16 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return report_errors(lambda: export(parse_arguments(argv)))
+    return report_errors(lambda: _export(_parse_arguments(argv)))
 
 
-def parse_arguments(argv: Sequence[str] | None) -> Arguments:
+def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("source", metavar="SOURCE")
-    add("--output", type=Path, required=True, metavar="FILE", help=" or ".join(SUFFIXES))
+    add("--output", type=Path, required=True, metavar="FILE", help=" or ".join(_SUFFIXES))
     add("--layout", choices=LAYOUTS, help="names of the layers; default: basicsr")
     add("--dialect", dest="layout", choices=LAYOUTS, help=argparse.SUPPRESS)  # its earlier name
     add("--half", action="store_true", help="float16 in the file, for half its size")
@@ -62,27 +62,42 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     return Arguments(**vars(parser.parse_args(argv)))
 
 
-def export(arguments: Arguments) -> None:
-    check_arguments(arguments)
-    source = find_source(arguments.source, weights=arguments.weights)
-    output = arguments.output
+def _export(arguments: Arguments) -> None:
+    _check_arguments(arguments)
+    source = _find_source(arguments.source, weights=arguments.weights)
+    output, overwrite = arguments.output, arguments.overwrite
     if output.exists() and output.samefile(source):
         raise ValueError(f"{source} is what is exported: choose another --output")
-    network, metadata = read_network(source, weights=arguments.weights)
-    name = network.architecture["network"]
-    if arguments.layout and name != "RRDBNet":
+    # Not before: torch takes seconds, which --help and a mistake need not wait for
+    import torch
+
+    from esrgan.weights import KEY_LAYOUTS, architecture_of, save_onnx, save_release
+
+    network, metadata = _read_network(source, weights=arguments.weights)
+    architecture = architecture_of(network)
+    if arguments.layout and architecture["network"] != "RRDBNet":
+        name = architecture["network"]
         raise ValueError(f"--layout is for RRDBNet: the layers of {name} have one set of names")
     count = sum(parameter.numel() for parameter in network.parameters())
-    form = ", ".join(f"{name} {value}" for name, value in network.architecture.items())
+    form = ", ".join(f"{name} {value}" for name, value in architecture.items())
     print(f"{source}: {count:,} parameters, {form}")
     output.parent.mkdir(parents=True, exist_ok=True)
-    about = write(network, metadata, arguments)
+    if output.suffix == ".onnx":
+        difference = save_onnx(output, network, metadata=metadata, overwrite=overwrite)
+        about = f"float32, at most {difference:.1e} from PyTorch's output"
+    else:
+        dtype = torch.float16 if arguments.half else torch.float32
+        layout = KEY_LAYOUTS[arguments.layout or "basicsr"]
+        save_release(
+            output, network, metadata=metadata, layout=layout, dtype=dtype, overwrite=overwrite
+        )
+        about = str(dtype).removeprefix("torch.")
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, {about}")
 
 
-def check_arguments(arguments: Arguments) -> None:
+def _check_arguments(arguments: Arguments) -> None:
     output = arguments.output
-    check_target(output, overwrite=arguments.overwrite, suffixes=SUFFIXES)
+    check_target(output, overwrite=arguments.overwrite, suffixes=_SUFFIXES)
     if output.suffix != ".onnx":
         if RunFolder(output.parent).checkpoints.is_dir():
             raise ValueError(
@@ -98,7 +113,7 @@ def check_arguments(arguments: Arguments) -> None:
         )
 
 
-def find_source(word: str, *, weights: str | None) -> Path:
+def _find_source(word: str, *, weights: str | None) -> Path:
     """A run's release has one set of weights: where one is to be chosen, it is its checkpoint's."""
     if weights is None or not Path(word).is_dir():
         return find_weights(word)
@@ -108,7 +123,7 @@ def find_source(word: str, *, weights: str | None) -> Path:
     return checkpoints[0]
 
 
-def read_network(source: Path, *, weights: str | None) -> tuple["Generator", dict[str, str]]:
+def _read_network(source: Path, *, weights: str | None) -> tuple["Generator", dict[str, str]]:
     """The network, and what its file says of it."""
     import torch
 
@@ -125,25 +140,3 @@ def read_network(source: Path, *, weights: str | None) -> tuple["Generator", dic
     if weights == "raw":
         metadata.pop("metrics", None)  # they are the average's: the raw weights are not validated
     return (raw if weights == "raw" else ema), metadata
-
-
-def write(network: "Generator", metadata: dict[str, str], arguments: Arguments) -> str:
-    """Returns what to say of the file."""
-    import torch
-
-    from esrgan.weights import KEY_LAYOUTS, save_onnx, save_release
-
-    output, overwrite = arguments.output, arguments.overwrite
-    if output.suffix == ".onnx":
-        difference = save_onnx(output, network, metadata=metadata, overwrite=overwrite)
-        return f"float32, at most {difference:.1e} from PyTorch's output"
-    dtype = torch.float16 if arguments.half else torch.float32
-    save_release(
-        output,
-        network,
-        metadata=metadata,
-        layout=KEY_LAYOUTS[arguments.layout or "basicsr"],
-        dtype=dtype,
-        overwrite=overwrite,
-    )
-    return str(dtype).removeprefix("torch.")

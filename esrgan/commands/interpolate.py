@@ -154,14 +154,21 @@ def _interpolate(arguments: Arguments) -> None:
     from esrgan.data import write_png
     from esrgan.hardware import choose_device, naming_memory
     from esrgan.inference import upscale
-    from esrgan.weights import interpolate, lineage_warning, load_generator, save_release
+    from esrgan.weights import (
+        interpolate,
+        lineage_warning,
+        load_generator,
+        save_release,
+        scale_of,
+    )
 
     parents = {"A": find_weights(arguments.a), "B": find_weights(arguments.b)}
     device = choose_device(arguments.device)
     a, b = (load_generator(file).to(device) for file in parents.values())
     warning = lineage_warning(a, b, names="A and B")  # refuses networks of other architecture
     images = _read_images(arguments)
-    benchmark = _open_benchmark(arguments.benchmark, scale=a.scale) if arguments.benchmark else None
+    scale = scale_of(a)
+    benchmark = _open_benchmark(arguments.benchmark, scale=scale) if arguments.benchmark else None
     if warning:
         sys.stderr.write(f"warning: {warning}\n")
 
@@ -170,7 +177,7 @@ def _interpolate(arguments: Arguments) -> None:
             return upscale(interpolate(a, b, alpha), lq)
 
     # Everything is computed before anything is written: what fails leaves nothing behind.
-    pictures, gif = _draw(output, images, benchmark, arguments, crop=a.scale)
+    pictures, gif = _draw(output, images, benchmark, arguments, crop=scale)
     for path in filter(None, (*arguments.weights, *pictures, arguments.gif)):
         path.parent.mkdir(parents=True, exist_ok=True)
     # Of the parents only the names: their folder is nobody's business

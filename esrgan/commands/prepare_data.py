@@ -8,14 +8,13 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Never
 
 from tqdm import tqdm
 
-from esrgan.data.encode import Recipe
-from esrgan.data.lmdb_store import CODECS
-from esrgan.data.prepare import Built, build_dataset
-from esrgan.data.sources import SubImages
+from esrgan.data import CODECS, Recipe, SubImages, build_dataset
 from esrgan.degradations import CONVENTIONS
 from esrgan.errors import report_errors
 
@@ -42,11 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse_arguments(argv: Sequence[str] | None) -> Arguments:
-    """The arguments, or an exit with 2 where they do not fit together.
-
-    Raises:
-        ValueError: the scale is not positive, or does not divide the sub-images.
-    """
+    """The arguments; a ValueError where `Recipe` refuses the scale."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("gt", nargs="+", type=Path, metavar="GT_FOLDER", help="high-res. images")
@@ -66,19 +61,16 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
         parser.error("--step has no effect without --subimages")
     if given.convention and given.lq:
         parser.error("--convention has no effect on ready-made images (--lq)")
-    size, step = given.subimages, given.step
+    subimages = None
+    if given.subimages is not None:
+        step = given.subimages // 2 if given.step is None else given.step
+        subimages = SubImages(given.subimages, step)
+    downscale = None if given.lq else CONVENTIONS[given.convention or "double"]
     return Arguments(
         gt=tuple(given.gt),
         lq=tuple(given.lq),
         output=given.output,
-        recipe=Recipe(
-            scale=given.scale,
-            codec=CODECS[given.codec],
-            downscale=None if given.lq else CONVENTIONS[given.convention or "double"],
-            subimages=None
-            if size is None
-            else SubImages(size, size // 2 if step is None else step),
-        ),
+        recipe=Recipe(given.scale, CODECS[given.codec], downscale, subimages),
         processes=given.processes,
         skip_bad=given.skip_bad,
     )
@@ -86,7 +78,16 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
 
 def _run(arguments: Arguments) -> None:
     try:
-        built = _build(arguments)
+        with tqdm(unit=" images", delay=0.2) as bar:
+            built = build_dataset(
+                arguments.output,
+                arguments.recipe,
+                gt_folders=arguments.gt,
+                lq_folders=arguments.lq,
+                processes=arguments.processes,
+                skip_bad=arguments.skip_bad,
+                progress=partial(_show, bar),
+            )
     except KeyboardInterrupt:
         sys.stderr.write("the same command continues where it was\n")
         raise
@@ -95,20 +96,7 @@ def _run(arguments: Arguments) -> None:
     sys.stdout.write(f"{arguments.output}: {built.num_records} pairs\n")
 
 
-def _build(arguments: Arguments) -> Built:
-    with tqdm(unit=" images", delay=0.2) as bar:
-
-        def show(done: int, total: int) -> None:
-            if bar.total is None:  # what an earlier run has done says nothing about the speed
-                bar.total, bar.initial, bar.n = total, done - 1, done - 1
-            bar.update(done - bar.n)
-
-        return build_dataset(
-            arguments.output,
-            arguments.recipe,
-            gt_folders=arguments.gt,
-            lq_folders=arguments.lq,
-            processes=arguments.processes,
-            skip_bad=arguments.skip_bad,
-            progress=show,
-        )
+def _show(bar: "tqdm[Never]", done: int, total: int) -> None:
+    if bar.total is None:  # what an earlier run has done says nothing about the speed
+        bar.total, bar.initial, bar.n = total, done - 1, done - 1
+    bar.update(done - bar.n)

@@ -158,13 +158,13 @@ def _open_figure(runs: Sequence[RunRecord], metrics: Sequence[str], arguments: A
     from esrgan.evaluation.benchmarks import common_scale, open_benchmarks
     from esrgan.hardware import choose_device
     from esrgan.inference import upscale
-    from esrgan.weights import load_generator
+    from esrgan.weights import load_generator, scale_of
 
     found = {run.name: run.folder.newest_weights() for run in runs}
     weights = {name: file for name, file in found.items() if file is not None}
     device = choose_device(arguments.device)
     networks = {name: load_generator(file).to(device) for name, file in weights.items()}
-    scale = common_scale({name: network.scale for name, network in networks.items()}, None)
+    scale = common_scale({name: scale_of(network) for name, network in networks.items()}, None)
     texts = arguments.benchmark
     if texts is None:
         sets = dict.fromkeys(run.settings.get("validation_set") for run in runs)

@@ -206,7 +206,10 @@ def _begin(
         logger.log_hyperparams(settings)
     iterations = settings["iterations"]
     if start < iterations:
-        where = f"{trainer.world_size} × {trainer.strategy.root_device.type}"
+        where = f"{trainer.world_size} × {trainer.strategy.root_device.type}, {trainer.precision}"
+        if settings["precision"] == "auto":
+            has = "has" if "bf16" in trainer.precision else "lacks"
+            where += f" (it {has} bfloat16 in hardware)"
         log.info("%s: from iteration %d to %d on %s", run.folder.path, start, iterations, where)
 
 

@@ -27,7 +27,6 @@ from esrgan.upscaling.jobs import Existing, Job, find_images, plan_jobs, run_job
 
 if TYPE_CHECKING:
     from esrgan.inference import Upscaler
-    from esrgan.weights import Generator
 
 MAX_PIXELS = 2**30
 """Of a result: OpenCV, and much that is built on it, opens no larger ones."""
@@ -54,7 +53,6 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code: 0; 2 where something could not be done; 130 after Ctrl-C."""
     return report_errors(lambda: _run(_parse_arguments(argv)))
 
 
@@ -67,15 +65,12 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     add("weights", metavar="WEIGHTS")
     add("images", nargs="+", metavar="IMAGES")
     add("--output", type=Path, required=True, metavar="FOLDER", help="of the results")
-    text = "of the results; default: png"
-    add("--format", choices=("png", "jpg", "webp"), default="png", help=text)
-    text = "1 to 100, of jpg (default: 95) and of webp (default: lossless)"
-    add("--quality", type=int, metavar="N", help=text)
+    add("--format", choices=("png", "jpg", "webp"), default="png", help="default: png")
+    add("--quality", type=int, metavar="N", help="1 to 100; default: jpg 95, webp lossless")
     add("--suffix", default="", metavar="TEXT", help="after the names: with _x4, a.jpg is a_x4.png")
     choice = parser.add_mutually_exclusive_group()
     choose = partial(choice.add_argument, dest="existing", action="store_const")
-    text = "leave results that are there, as to continue after an interruption"
-    choose("--skip-existing", const=Existing.SKIP, help=text)
+    choose("--skip-existing", const=Existing.SKIP, help="make only results that are not there")
     choose("--overwrite", const=Existing.OVERWRITE, help="write over earlier results")
     parser.set_defaults(existing=Existing.REFUSE)
     add("--with", dest="other", metavar="WEIGHTS", help="interpolate with these, see --alpha")
@@ -114,14 +109,14 @@ def _run(arguments: Arguments) -> int:
     ending = f"{arguments.suffix}.{arguments.format}"
     jobs = plan_jobs(images, arguments.output, ending=ending, existing=arguments.existing)
     if len(jobs) < len(images):
-        sys.stdout.write(f"{len(images) - len(jobs)} of {len(images)} exist and are left\n")
+        print(f"{len(images) - len(jobs)} of {len(images)} exist and are left")
     return FAILED if jobs and _upscale_all(jobs, arguments) else 0
 
 
 def _upscale_all(jobs: Sequence[Job], arguments: Arguments) -> int:
     """Returns how many failed. Their names and reasons are written when all have been tried."""
     upscalers, about = _open_network(arguments)
-    sys.stdout.write(f"{about}\n")
+    print(about)
     factor = upscalers[1].scale if arguments.outscale is None else arguments.outscale
     failures, num_pixels, start = [], 0, time.monotonic()
     with tqdm(unit="px", unit_scale=True, disable=None) as bar:
@@ -140,9 +135,9 @@ def _upscale_all(jobs: Sequence[Job], arguments: Arguments) -> int:
             bar.close()
             sys.stderr.writelines(failures)
     megapixels, seconds = num_pixels / 1e6, time.monotonic() - start
-    sys.stdout.write(
+    print(
         f"{len(jobs) - len(failures)} of {len(jobs)} written: {megapixels:.1f} megapixels in "
-        f"{seconds:.1f} s ({megapixels / seconds:.2f} per second)\n"
+        f"{seconds:.1f} s ({megapixels / seconds:.2f} per second)"
     )
     return len(failures)
 
@@ -164,12 +159,19 @@ def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
 
     from esrgan.hardware import choose_device, fastest_dtype
     from esrgan.inference import Upscaler
+    from esrgan.weights import interpolate, lineage_warning, load_generator, scale_of
 
-    device = choose_device(arguments.device)
-    network, name = _load(path, other, arguments.alpha)
+    device, alpha = choose_device(arguments.device), arguments.alpha
+    network, name = load_generator(path), str(path)
+    if other is not None and alpha is not None:
+        second = load_generator(other)
+        if warning := lineage_warning(network, second, names="these networks"):
+            sys.stderr.write(f"warning: {warning}\n")
+        network = interpolate(network, second, alpha)
+        name = f"{1 - alpha:.2g} {path} + {alpha:.2g} {other}"
     network.to(device)
     make = partial(Upscaler, network, tile=arguments.tile, self_ensemble=arguments.self_ensemble)
-    about = f"{name}: x{network.scale}, on {device}"
+    about = f"{name}: x{scale_of(network)}, on {device}"
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     if arguments.precision != "auto":
         upscaler = make(dtype=dtypes[arguments.precision])
@@ -181,23 +183,9 @@ def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
     return upscalers, f"{about}, {precision} (16-bit pictures: fp32)"
 
 
-def _load(path: Path, other: Path | None, alpha: float | None) -> tuple["Generator", str]:
-    from esrgan.weights import interpolate, lineage_warning, load_generator
-
-    network = load_generator(path)
-    if other is None or alpha is None:
-        return network, str(path)
-    second = load_generator(other)
-    warning = lineage_warning(network, second, names="these networks")
-    if warning:
-        sys.stderr.write(f"warning: {warning}\n")
-    name = f"{1 - alpha:.2g} {path} + {alpha:.2g} {other}"
-    return interpolate(network, second, alpha), name
-
-
 @dataclass(frozen=True, kw_only=True)
 class _PictureWork:
-    """What is done with each file. `factor` is the size of the result, that of the file being 1."""
+    """What is done with each file; `factor` is the size of its result, its own being 1."""
 
     upscalers: Mapping[int, "Upscaler"]
     factor: float
@@ -216,8 +204,11 @@ class _PictureWork:
         return picture
 
     def enlarge(self, job: Job, picture: Picture) -> Picture:
+        def show(num_pixels: int) -> None:
+            self.bar.update(round(num_pixels * self.factor**2))
+
         self.bar.set_postfix_str(job.source.name)
-        return enlarge(picture, self.upscalers[picture.colour.itemsize], progress=self._show)
+        return enlarge(picture, self.upscalers[picture.colour.itemsize], progress=show)
 
     def write(self, job: Job, picture: Picture) -> int:
         scale = self.upscalers[picture.colour.itemsize].scale
@@ -229,6 +220,3 @@ class _PictureWork:
 
     def _final(self, side: int) -> int:
         return max(round(side * self.factor), 1)
-
-    def _show(self, num_pixels: int) -> None:
-        self.bar.update(round(num_pixels * self.factor**2))

@@ -8,12 +8,7 @@ from esrgan.data.folders import FolderPairs
 from esrgan.data.images import ImageError, image_size, list_images, read_image, write_png
 from esrgan.data.lmdb_pairs import LmdbPairs
 from esrgan.data.lmdb_store import CODECS
-from esrgan.data.pictures import (
-    Picture,
-    read_picture,
-    refuse_losses,
-    write_picture,
-)
+from esrgan.data.pictures import Picture, read_picture, refuse_losses, write_picture
 from esrgan.data.prepare import build_dataset
 from esrgan.data.sample_photographs import write_sample_photographs
 from esrgan.data.sources import SubImages
@@ -22,8 +17,7 @@ if TYPE_CHECKING:
     from esrgan.data.datamodule import PatchDataModule
     from esrgan.data.patches import PatchDataset
 else:
-    # Imported on first use: torch and Lightning take seconds and a gigabyte of memory, in each of
-    # the processes that prepare a data set, which have no use for them
+    # On first use: they cost seconds and a gigabyte, of each process that prepares a data set too
     _NEEDS_TORCH = {"PatchDataModule": "datamodule", "PatchDataset": "patches"}
 
     def __getattr__(name: str) -> object:

@@ -18,6 +18,9 @@ from esrgan.types import Progress
 
 _BLOCK = 1024  # records whose checks are queued at a time
 
+_Expect = Callable[[memoryview], object]
+"""Raises a ValueError of a value that is not what it should be."""
+
 
 class Problem(NamedTuple):
     """What is wrong, and with which record: "" where it is the data set as a whole."""
@@ -76,13 +79,14 @@ def _value_problems(dataset: LmdbDataset, progress: Progress | None) -> Iterator
     """Threads share the work, as both hashing and decoding release Python's lock."""
     gt, lq = LmdbReader(dataset.gt), LmdbReader(dataset.lq)
 
-    def problems_of(record: _Expected) -> list[Problem]:
+    def problems_of(record: tuple[bytes, _Expect, _Expect]) -> list[Problem]:
+        key, expect_gt, expect_lq = record
         problems = []
-        for reader, expect in ((gt, record.gt), (lq, record.lq)):
+        for reader, expect in ((gt, expect_gt), (lq, expect_lq)):
             try:
-                reader.read(record.key, expect)
+                reader.read(key, expect)
             except ValueError as error:
-                problems.append(Problem(record.key.decode(), str(error)))
+                problems.append(Problem(key.decode(), str(error)))
         return problems
 
     records = _expected(dataset)
@@ -96,31 +100,18 @@ def _value_problems(dataset: LmdbDataset, progress: Progress | None) -> Iterator
                     progress(done, len(dataset.index))
 
 
-class _Expected(NamedTuple):
-    """A record; its functions raise a ValueError of a value that is not what it should be."""
-
-    key: bytes
-    gt: Callable[[memoryview], object]
-    lq: Callable[[memoryview], object]
-
-
-def _expected(dataset: LmdbDataset) -> Iterator[_Expected]:
+def _expected(dataset: LmdbDataset) -> Iterator[tuple[bytes, _Expect, _Expect]]:
+    """Per record its key, and what to expect of its gt and of its lq value."""
     if dataset.manifest:
         for record in read_records(dataset.folder, dataset.manifest):
-            yield _Expected(
-                record.key.encode(),
-                gt=partial(_expect_digest, record.gt_digest),
-                lq=partial(_expect_digest, record.lq_digest),
-            )
+            gt, lq = (partial(_expect_digest, one) for one in (record.gt_digest, record.lq_digest))
+            yield record.key.encode(), gt, lq
         return
     for index in range(len(dataset.index)):
         height, width = dataset.index.lq_size(index)
         gt_size = (dataset.scale * height, dataset.scale * width)
-        yield _Expected(
-            dataset.index.key(index),
-            gt=partial(_expect_image, dataset.codec, gt_size),
-            lq=partial(_expect_image, dataset.codec, (height, width)),
-        )
+        gt = partial(_expect_image, dataset.codec, gt_size)
+        yield dataset.index.key(index), gt, partial(_expect_image, dataset.codec, (height, width))
 
 
 def _expect_digest(expected: str, value: memoryview) -> None:

@@ -20,10 +20,9 @@ class PatchDataModule(pl.LightningDataModule):
 
     Args:
         train: maps sample numbers to patches.
-        batch_size: samples per iteration, over all processes.
-        iterations: the length of the whole training, what was done before the start included.
+        batch_size: samples per iteration, over all processes; this and the two numbers of
+            iterations are those of `GlobalBatches`.
         num_workers: loading processes per training process; 0 loads in the training process.
-        start_iteration: iterations already done, where a run is resumed.
         start_method: how workers are started (`fork`, `spawn`, `forkserver`); None leaves the
             choice to Python.
 
@@ -59,11 +58,7 @@ class PatchDataModule(pl.LightningDataModule):
         self._start_method = start_method
 
     def verify(self) -> None:
-        """Check every record of the data set: as long as reading all of it takes.
-
-        Raises:
-            ValueError: names every bad record.
-        """
+        """Check every record, as `ImagePairs.verify` says: as long as reading all of them takes."""
         self._train.pairs.verify()
 
     def train_dataloader(self) -> DataLoader[Sample]:

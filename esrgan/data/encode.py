@@ -4,10 +4,9 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from typing import NamedTuple
@@ -72,8 +71,12 @@ def encode_sources(
     try:
         waiting: deque[Future[list[Encoded] | ImageError]] = deque()
         for source in sources:
-            with _interrupts_held_back():
+            # A process that is started now never sees Ctrl-C: its parent does, and decides
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
                 waiting.append(pool.submit(encode_source, source, recipe))
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
             if len(waiting) == _PER_PROCESS * processes:
                 yield waiting.popleft().result()
         while waiting:
@@ -91,8 +94,12 @@ def encode_source(source: Source, recipe: Recipe) -> list[Encoded] | ImageError:
     """Reads the files of a source; an error is returned, as it must not stop the others' work."""
     try:
         fingerprint = source.fingerprint()  # before it is read: it may be changed meanwhile
+        parts = {source.key: _read_pair(source, recipe)}
+        if recipe.subimages:
+            squares = recipe.subimages.cut(parts[source.key], recipe.scale)
+            parts = {f"{source.key}_s{n:03d}": part for n, part in enumerate(squares, start=1)}
         encoded = []
-        for key, pair in _parts(source.key, _read_pair(source, recipe), recipe):
+        for key, pair in parts.items():
             gt, lq = recipe.codec.encode(pair.gt), recipe.codec.encode(pair.lq)
             height, width = pair.gt.shape[:2]
             record = Record(key, height, width, digest(gt), digest(lq), str(source.gt))
@@ -123,24 +130,6 @@ def _read_pair(source: Source, recipe: Recipe) -> Pair:
             f" the size of the gt image ({gt.shape[0]}x{gt.shape[1]}) divided by {scale}"
         )
     return Pair(lq=lq, gt=gt)
-
-
-def _parts(key: str, pair: Pair, recipe: Recipe) -> Iterator[tuple[str, Pair]]:
-    if recipe.subimages is None:
-        yield key, pair
-        return
-    for number, part in enumerate(recipe.subimages.cut(pair, recipe.scale), start=1):
-        yield f"{key}_s{number:03d}", part
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """A process that is started meanwhile never sees Ctrl-C: its parent does, and decides."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:

@@ -21,8 +21,8 @@ from typing import IO
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ExifTags import Base as Tag
 from PIL.Image import Exif
 from PIL.Image import Image as PillowImage
 from PIL.ImageFile import ImageFile
@@ -43,11 +43,6 @@ _PLAUSIBLE_PIXELS = 2**24
 _PLAUSIBLE_PIXELS_PER_BYTE = 4096  # deflate, the densest of the usual codings, ends at about 1000
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 
-_BITS_PER_SAMPLE_TAG = 258
-_PHOTOMETRIC_TAG = 262
-_ORIENTATION_TAG = 274
-_SAMPLE_FORMAT_TAG = 339
-
 
 class ImageError(ValueError):
     """An image that cannot be used."""
@@ -62,7 +57,7 @@ class ImageError(ValueError):
 
 
 def read_image(path: Path) -> Image:
-    """Decodes a file by the rules of this module.
+    """The image in a file, by the rules of this module.
 
     Raises:
         ImageError: the file cannot be read, or breaks a rule.
@@ -73,7 +68,7 @@ def read_image(path: Path) -> Image:
 
 
 def decode_image(data: bytes, name: str) -> Image:
-    """Decodes the content of a file by the rules of this module; errors call it `name`.
+    """The image in the content of a file; errors call it `name`.
 
     Raises:
         ImageError: the content cannot be decoded, or breaks a rule.
@@ -81,8 +76,12 @@ def decode_image(data: bytes, name: str) -> Image:
     with failures_named(name):
         header = parse_header(BytesIO(data))
         pixels = decode_pixels(data, header)
-        _check_opaque(pixels, header)
-        return _to_rgb_bytes(pixels)
+        if _is_transparent(pixels, header):
+            fix = "put it on a background and save it without alpha"
+            raise ValueError(f"has transparent pixels: {fix}")
+        if pixels.dtype != np.uint8:
+            pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 257 = 65535 / 255
+        return np.ascontiguousarray(pixels[..., :3], np.uint8)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -176,17 +175,13 @@ def _orientation(header: ImageFile) -> int:
     exif = Exif()
     try:
         exif.load(header.info["exif"])
-        return int(exif.get(_ORIENTATION_TAG, 1))
+        return int(exif.get(Tag.Orientation, 1))
     except Exception:  # damaged EXIF is common, harmless to the pixels, and ignored by viewers
         return 1
 
 
 def _check_plausible(data: bytes, header: ImageFile) -> None:
-    """Finds the lies that would make the decoders reserve gigabytes, or leave pixels black.
-
-    Raises:
-        ValueError: the header says what the content cannot hold.
-    """
+    """Refuses headers that would make the decoders reserve gigabytes, or leave pixels black."""
     num_pixels = header.width * header.height
     if num_pixels > max(_PLAUSIBLE_PIXELS, len(data) * _PLAUSIBLE_PIXELS_PER_BYTE):
         raise ValueError(f"{len(data)} bytes cannot hold {header.width} x {header.height} pixels")
@@ -214,7 +209,7 @@ def rgb_without_profile(image: PillowImage) -> PillowImage:
 
 
 def decode_pixels(data: bytes, header: ImageFile, *, to_rgb: ToRgb = rgb_without_profile) -> Pixels:
-    """What the file stores, upright: (H, W), or (H, W, 3 or 4) with the channels in the order RGBA.
+    """What the file stores, upright: (H, W, 3 or 4) with the channels in the order RGBA.
 
     `to_rgb` is for what OpenCV does not decode, CMYK among it. The one transparent colour that a
     PNG may name, in place of an alpha channel, may be ignored.
@@ -224,11 +219,16 @@ def decode_pixels(data: bytes, header: ImageFile, *, to_rgb: ToRgb = rgb_without
     """
     _check_plausible(data, header)
     height, width = _upright_size(header)  # here, because Pillow's decoding can change it
-    pixels = _decode_opencv(data) if _suits_opencv(header) else _decode_pillow(header, to_rgb)
+    if _suits_opencv(header):
+        pixels = _decode_opencv(data)
+    elif header.mode in _EIGHT_BIT_MODES:
+        pixels = np.array(to_rgb(header))
+    else:
+        raise ValueError(f"pixels of Pillow's mode {header.mode} are not supported: save it as RGB")
     pixels = _turn_upright(pixels, _orientation(header))
     if pixels.shape[:2] != (height, width):
         raise ValueError(f"the header says {width} x {height} pixels, the content differs")
-    return pixels
+    return pixels if pixels.ndim == 3 else pixels[..., None].repeat(3, axis=2)
 
 
 def _suits_opencv(header: ImageFile) -> bool:
@@ -241,14 +241,12 @@ def _suits_opencv(header: ImageFile) -> bool:
 
 
 def _is_deep_tiff(header: TiffImageFile) -> bool:
-    if max(header.tag_v2.get(_BITS_PER_SAMPLE_TAG, (1,))) <= 8:
+    tags = header.tag_v2
+    bits, formats = tags.get(Tag.BitsPerSample, (1,)), tags.get(Tag.SampleFormat, (1,))
+    if max(bits) <= 8:
         return False
-    plain = (
-        set(header.tag_v2[_BITS_PER_SAMPLE_TAG]) == {16}
-        and set(header.tag_v2.get(_SAMPLE_FORMAT_TAG, (1,))) == {1}
-        and header.tag_v2.get(_PHOTOMETRIC_TAG) in (1, 2)
-    )
-    if not plain:
+    is_grey_or_rgb = tags.get(Tag.PhotometricInterpretation) in (1, 2)
+    if not (set(bits) == {16} and set(formats) == {1} and is_grey_or_rgb):
         raise ValueError("of the deep TIFFs, only 16-bit unsigned grey or RGB is supported")
     return True
 
@@ -264,27 +262,10 @@ def _decode_opencv(data: bytes) -> Pixels:
     return pixels  # type: ignore[return-value]  # the stubs know no dtypes
 
 
-def _decode_pillow(header: ImageFile, to_rgb: ToRgb) -> NDArray[np.uint8]:
-    if header.mode not in _EIGHT_BIT_MODES:
-        raise ValueError(f"pixels of Pillow's mode {header.mode} are not supported: save it as RGB")
-    return np.array(to_rgb(header))
-
-
-def _check_opaque(pixels: Pixels, header: ImageFile) -> None:
-    has_alpha = pixels.ndim == 3 and pixels.shape[2] == 4
-    if has_alpha:
-        opaque = pixels[..., 3].min() == np.iinfo(pixels.dtype).max
-    else:
-        opaque = not header.has_transparency_data  # OpenCV drops the transparent colour of a PNG
-    if not opaque:
-        raise ValueError("has transparent pixels: put it on a background and save it without alpha")
-
-
-def _to_rgb_bytes(pixels: Pixels) -> Image:
-    if pixels.dtype != np.uint8:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 = 255 * 257
-    rgb = pixels[..., :3] if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-    return np.ascontiguousarray(rgb, np.uint8)
+def _is_transparent(pixels: Pixels, header: ImageFile) -> bool:
+    if pixels.shape[2] == 4:
+        return bool(pixels[..., 3].min() < np.iinfo(pixels.dtype).max)
+    return header.has_transparency_data  # OpenCV drops the transparent colour of a PNG
 
 
 def _turn_upright(pixels: Pixels, orientation: int) -> Pixels:

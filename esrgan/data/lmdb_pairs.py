@@ -20,16 +20,10 @@ class PairIndex:
     """
 
     def __init__(self, entries: Iterable[tuple[bytes, tuple[int, int]]]) -> None:
-        keys = bytearray()
-        ends = [0]
-        sizes = []
-        for key, size in entries:
-            keys += key
-            ends.append(len(keys))
-            sizes.append(size)
-        self._keys = bytes(keys)
-        self._ends = np.array(ends, np.int64)
-        self._sizes = np.array(sizes, np.int32).reshape(-1, 2)
+        pairs = list(entries)
+        self._keys = b"".join(key for key, _ in pairs)
+        self._ends = np.cumsum([0, *(len(key) for key, _ in pairs)], dtype=np.int64)
+        self._sizes = np.array([size for _, size in pairs], np.int32).reshape(-1, 2)
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -60,11 +54,8 @@ class LmdbDataset:
 class LmdbPairs:
     """The pairs of a data set that `build_dataset` or BasicSR wrote; implements `ImagePairs`.
 
-    Args:
-        folder: holds the two LMDB folders, and a manifest unless BasicSR wrote it.
-        scale: gt size / lq size that the caller counts on.
-        gt: name of the LMDB of ground truths in the folder.
-        lq: name of the LMDB of low-quality images.
+    `gt` and `lq` are the names of the two LMDBs in the folder, `scale` is the gt size / lq size
+    that the caller counts on.
 
     Raises:
         ValueError: the folder is no data set, an incomplete or visibly damaged one, or of another
@@ -95,43 +86,35 @@ class LmdbPairs:
         return self._dataset.index.lq_size(index)
 
     def read(self, index: int) -> Pair:
-        height, width = self.lq_size(index)
-        return self._read(index, slice(0, height), slice(0, width))
+        return self._read(index, 0, 0, *self.lq_size(index))
 
     def read_crop(self, index: int, top: int, left: int, size: int) -> Pair:
-        return self._read(index, slice(top, top + size), slice(left, left + size))
+        return self._read(index, top, left, top + size, left + size)
 
     def verify(self) -> None:
         from esrgan.data.check import find_problems  # which opens data sets by this module
 
         dataset = self._dataset
         problems = find_problems(dataset.folder, gt=dataset.gt.name, lq=dataset.lq.name)
-        if lines := [f"  {problem}" for problem in problems]:
-            raise ValueError(
-                f"data set {dataset.folder} has {len(lines)} problems:\n" + "\n".join(lines)
-            )
+        if lines := [f"\n  {problem}" for problem in problems]:
+            count = f"{len(lines)} problems"
+            raise ValueError(f"data set {dataset.folder} has {count}:{''.join(lines)}")
 
-    def _read(self, index: int, rows: slice, columns: slice) -> Pair:
+    def _read(self, index: int, top: int, left: int, bottom: int, right: int) -> Pair:
         height, width = self.lq_size(index)
-        if not (
-            0 <= rows.start < rows.stop <= height and 0 <= columns.start < columns.stop <= width
-        ):
+        if not (0 <= top < bottom <= height and 0 <= left < right <= width):
             raise ValueError(
-                f"crop [{rows.start}:{rows.stop}, {columns.start}:{columns.stop}] is not inside"
+                f"crop [{top}:{bottom}, {left}:{right}] is not inside"
                 f" lq image {self.key(index)!r} of {height}x{width}"
             )
-        key, scale = self._dataset.index.key(index), self.scale
-        gt_rows, gt_columns = (slice(scale * s.start, scale * s.stop) for s in (rows, columns))
-        return Pair(
-            lq=self._crop(self._lq, key, (height, width), (rows, columns)),
-            gt=self._crop(self._gt, key, (scale * height, scale * width), (gt_rows, gt_columns)),
-        )
+        key, decode = self._dataset.index.key(index), self._dataset.codec.decode
 
-    def _crop(
-        self, reader: LmdbReader, key: bytes, size: tuple[int, int], window: tuple[slice, slice]
-    ) -> Image:
-        decode = self._dataset.codec.decode
-        return reader.read(key, lambda value: decode(value, size)[window].copy())
+        def crop(reader: LmdbReader, scale: int) -> Image:
+            size = (scale * height, scale * width)
+            window = slice(scale * top, scale * bottom), slice(scale * left, scale * right)
+            return reader.read(key, lambda value: decode(value, size)[window].copy())
+
+        return Pair(lq=crop(self._lq, 1), gt=crop(self._gt, self.scale))
 
 
 def open_dataset(folder: Path, *, gt: str = GT, lq: str = LQ) -> LmdbDataset:
@@ -170,20 +153,17 @@ def check_files(folder: Path, *, gt: str = GT, lq: str = LQ) -> Manifest | None:
                 " prepare_data command that began it again, it continues where it was"
             )
         raise ValueError(f"data set {folder} does not exist: build it with prepare_data")
-    files = {name: folder / name / "data.mdb" for name in (gt, lq)}
-    for name, path in files.items():
-        if not path.is_file():
+    for name in (gt, lq):
+        if not (folder / name / "data.mdb").is_file():
             fix = "build one with prepare_data"
             raise ValueError(f"{folder} is not a data set, it has no {name}/data.mdb: {fix}")
     manifest = read_manifest(folder)
     if manifest and (contents := manifest.contents):
         for name, expected in ((gt, contents.gt_bytes), (lq, contents.lq_bytes)):
-            actual = files[name].stat().st_size
-            if actual != expected:
-                raise ValueError(
-                    f"{files[name]} has {actual} bytes instead of {expected}: copy the data set"
-                    " again or rebuild it"
-                )
+            path = folder / name / "data.mdb"
+            if (actual := path.stat().st_size) != expected:
+                fix = "copy the data set again or rebuild it"
+                raise ValueError(f"{path} has {actual} bytes instead of {expected}: {fix}")
     return manifest
 
 
@@ -192,10 +172,6 @@ def _index_of_png_lmdbs(gt: Path, lq: Path) -> tuple[PairIndex, int]:
 
     The keys come from the LMDBs and the sizes from the headers of the PNGs: `meta_info.txt` has
     both, but published ones give the sizes that images had before they were cropped.
-
-    Raises:
-        ValueError: the two have not the same keys, or gt is not everywhere the same whole number
-            of times larger than lq.
     """
     gt_sizes, lq_sizes = _png_sizes(gt), _png_sizes(lq)
     only_gt, only_lq = sorted(gt_sizes.keys() - lq_sizes), sorted(lq_sizes.keys() - gt_sizes)
@@ -208,12 +184,7 @@ def _index_of_png_lmdbs(gt: Path, lq: Path) -> tuple[PairIndex, int]:
         raise ValueError(f"{gt} is empty: build the data set with prepare_data")
     first = next(iter(gt_sizes))
     scale = gt_sizes[first][0] // lq_sizes[first][0]
-    wrong = [
-        key
-        for key, (height, width) in lq_sizes.items()
-        if gt_sizes[key] != (height * scale, width * scale)
-    ]
-    if wrong:
+    if wrong := [k for k, (h, w) in lq_sizes.items() if gt_sizes[k] != (h * scale, w * scale)]:
         raise ValueError(
             f"{len(wrong)} of {len(gt_sizes)} images in {gt} are not exactly {scale} times as large"
             f" as in {lq} ({_listed(wrong)}): crop them to a multiple and build again"
@@ -223,8 +194,7 @@ def _index_of_png_lmdbs(gt: Path, lq: Path) -> tuple[PairIndex, int]:
 
 def _png_sizes(lmdb: Path) -> dict[bytes, tuple[int, int]]:
     reader = LmdbReader(lmdb)
-    keys = list(reader.keys())
-    return {key: reader.read(key, png_size) for key in keys}
+    return {key: reader.read(key, png_size) for key in list(reader.keys())}
 
 
 def _listed(keys: list[bytes]) -> str:

@@ -10,9 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeVar
 
 import cv2
@@ -24,7 +22,6 @@ from esrgan.types import Image
 
 _T = TypeVar("_T")
 
-MAX_KEY_BYTES = 511
 _FIRST_MAP_BYTES = 64 << 20
 _PNG_LEVEL = 1
 _PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -86,9 +83,8 @@ class LmdbWriter:
 
     def __init__(self, folder: Path) -> None:
         with _as_os_error(folder):
-            self._environment = lmdb.open(
-                str(folder), map_size=_FIRST_MAP_BYTES, lib_version=_ENGINE
-            )
+            name = str(folder)
+            self._environment = lmdb.open(name, map_size=_FIRST_MAP_BYTES, lib_version=_ENGINE)
         self._folder = folder
 
     def __enter__(self) -> "LmdbWriter":
@@ -99,26 +95,19 @@ class LmdbWriter:
 
     def put(self, items: Sequence[tuple[bytes, bytes]]) -> None:
         """Stores all items or none, replacing values of the same key."""
-
-        def put_all(transaction: "lmdb.Transaction[bytes]") -> None:
-            for key, value in items:
-                transaction.put(key, value)
-
-        self._commit(put_all)
+        self._commit(lambda transaction: transaction.cursor().putmulti(items))
 
     def keep_only(self, keys: Collection[bytes]) -> None:
         """Removes every record whose key is not among `keys`."""
 
         def remove_others(transaction: "lmdb.Transaction[bytes]") -> None:
-            with transaction.cursor() as cursor:
-                stored = list(cursor.iternext(keys=True, values=False))
-            for key in stored:
+            for key in list(transaction.cursor().iternext(keys=True, values=False)):
                 if key not in keys:
                     transaction.delete(key)
 
         self._commit(remove_others)
 
-    def _commit(self, change: Callable[["lmdb.Transaction[bytes]"], None]) -> None:
+    def _commit(self, change: Callable[["lmdb.Transaction[bytes]"], object]) -> None:
         """Makes a change as one transaction, again in a larger map where it does not fit."""
         with _as_os_error(self._folder):
             while True:
@@ -140,14 +129,10 @@ def _as_os_error(folder: Path) -> Iterator[None]:
 
 
 def _environment(path: str) -> lmdb.Environment:
-    environment = _environments.get(path)
-    if environment is None:
-        _close_before_every_fork()
-        with _environments_lock:
-            if path not in _environments:
-                _environments[path] = _open(path)
-            environment = _environments[path]
-    return environment
+    with _environments_lock:
+        if path not in _environments:
+            _environments[path] = _open(path)
+        return _environments[path]
 
 
 def _open(path: str) -> lmdb.Environment:
@@ -167,26 +152,23 @@ def _open(path: str) -> lmdb.Environment:
     actual = Path(path, "data.mdb").stat().st_size
     if actual < needed:  # reading the missing part would kill the process (SIGBUS)
         environment.close()
-        raise ValueError(
-            f"{path} is truncated: data.mdb has {actual} of at least {needed} bytes: copy it again"
-        )
+        sizes = f"data.mdb has {actual} of at least {needed} bytes"
+        raise ValueError(f"{path} is truncated: {sizes}: copy it again")
     return environment
-
-
-@cache  # once per process, and not on import; children inherit the registration
-def _close_before_every_fork() -> None:
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=_lock_and_close,
-            after_in_parent=_environments_lock.release,
-            after_in_child=_environments_lock.release,
-        )
 
 
 def _lock_and_close() -> None:
     _environments_lock.acquire()
     while _environments:
         _environments.popitem()[1].close()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which knows no forks
+    os.register_at_fork(
+        before=_lock_and_close,
+        after_in_parent=_environments_lock.release,
+        after_in_child=_environments_lock.release,
+    )
 
 
 @dataclass(frozen=True)
@@ -206,10 +188,6 @@ class Codec:
     decode: Callable[[memoryview, tuple[int, int]], Image]
 
 
-def _encode_raw(image: Image) -> bytes:
-    return image.tobytes()
-
-
 def _decode_raw(value: memoryview, size: tuple[int, int]) -> Image:
     height, width = size
     if len(value) != height * width * 3:
@@ -219,9 +197,7 @@ def _decode_raw(value: memoryview, size: tuple[int, int]) -> Image:
 
 def _encode_png(image: Image) -> bytes:
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    done, data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])
-    assert done
-    return data.tobytes()
+    return cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])[1].tobytes()
 
 
 def _decode_png(value: memoryview, size: tuple[int, int]) -> Image:
@@ -247,6 +223,7 @@ def png_size(value: memoryview) -> tuple[int, int]:
 
 # Of the pixels themselves, a crop costs no more than copying it. PNGs as BasicSR writes them have a
 # third to a half of the size, but each read decodes a whole one.
-_RAW = Codec("raw", None, _encode_raw, _decode_raw)
-_PNG = Codec("png", _PNG_LEVEL, _encode_png, _decode_png)
-CODECS: Mapping[str, Codec] = MappingProxyType({codec.name: codec for codec in (_RAW, _PNG)})
+CODECS: Mapping[str, Codec] = {
+    "raw": Codec("raw", None, np.ndarray.tobytes, _decode_raw),
+    "png": Codec("png", _PNG_LEVEL, _encode_png, _decode_png),
+}

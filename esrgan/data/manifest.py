@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from esrgan import __version__
 from esrgan.data.lmdb_store import CODECS
@@ -25,7 +25,6 @@ _MANIFEST = "manifest.json"
 _RECORDS = "records.tsv"
 _JOURNAL = "journal.tsv"
 _LOCK = ".lock"
-_META_INFO = "meta_info.txt"
 
 
 @dataclass(frozen=True)
@@ -86,11 +85,7 @@ class Entry(NamedTuple):
 
 
 def parse_record(line: str) -> Record:
-    """Inverse of `Record.line`.
-
-    Raises:
-        ValueError: the line is not a record.
-    """
+    """Inverse of `Record.line`; a ValueError where it is none."""
     try:
         key, height, width, gt_digest, lq_digest, source = line.rstrip("\n").split("\t")
         return Record(key, int(height), int(width), gt_digest, lq_digest, json.loads(source))
@@ -114,10 +109,8 @@ def read_records(folder: Path, manifest: Manifest) -> Iterator[Record]:
 
 
 def digest(data: bytes | memoryview) -> str:
-    """The first 64 bits of SHA-256, in hexadecimal: against accidents, not against an adversary.
-
-    SHA-256, as most processors have instructions for it: it is 3 times as fast as BLAKE2 there.
-    """
+    """The first 64 bits of SHA-256, in hexadecimal: against accidents, not against an adversary."""
+    # Most processors have instructions for it: it is 3 times as fast as BLAKE2 there
     return hashlib.sha256(data).hexdigest()[:16]
 
 
@@ -139,25 +132,18 @@ def read_manifest(folder: Path) -> Manifest | None:
         fields = json.loads(path.read_text(encoding="utf-8"))
         version = fields.pop("format_version")
         if version == _FORMAT_VERSION:
-            return _parse_manifest(fields)
+            given, contents = fields.pop("settings"), fields.pop("contents")
+            given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+            return Manifest(
+                settings=BuildSettings(**given),
+                contents=None if contents is None else Contents(**contents),
+                **fields,
+            )
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged ({error!r}): rebuild the data set") from error
     raise ValueError(
         f"{path} has format version {version}, this package reads {_FORMAT_VERSION}: use the"
         " version of esrgan that built the data set, or rebuild it"
-    )
-
-
-def _parse_manifest(fields: dict[str, Any]) -> Manifest:
-    settings: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value  # JSON has no tuples
-        for name, value in fields.pop("settings").items()
-    }
-    contents = fields.pop("contents")
-    return Manifest(
-        settings=BuildSettings(**settings),
-        contents=None if contents is None else Contents(**contents),
-        **fields,
     )
 
 
@@ -173,11 +159,15 @@ class Journal:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._take_back_last_source()
+        file.seek(0)
+        whole = [line for line in file if line.endswith(b"\n")]
+        sources = [self._parse(line).record.source for line in whole]
+        num_kept = sources.index(sources[-1]) if sources else 0
+        file.truncate(sum(map(len, whole[:num_kept])))
 
     def entries(self) -> Iterator[Entry]:
         self._file.seek(0)
-        yield from map(self._parse, self._file)
+        return map(self._parse, self._file)
 
     def append(self, entries: Iterable[Entry]) -> None:
         """Adds entries; they are on the disk when it returns."""
@@ -185,18 +175,6 @@ class Journal:
         self._file.write("".join(lines).encode("ascii"))
         self._file.flush()
         os.fsync(self._file.fileno())
-
-    def _take_back_last_source(self) -> None:
-        start, position, last_source = 0, 0, None
-        self._file.seek(0)
-        for line in self._file:
-            if not line.endswith(b"\n"):
-                break
-            source = self._parse(line).record.source
-            if source != last_source:
-                start, last_source = position, source
-            position += len(line)
-        self._file.truncate(start)
 
     def _parse(self, line: bytes) -> Entry:
         try:
@@ -234,13 +212,8 @@ def begin(folder: Path, settings: BuildSettings) -> Manifest:
     if manifest is None:
         manifest = Manifest(settings, contents=None, esrgan_version=__version__)
         _write_text(folder / _MANIFEST, manifest_text(manifest))
-        return manifest
-    found = asdict(manifest.settings)
-    differing = [
-        f"{name} {found[name]!r}, now {wanted!r}"
-        for name, wanted in asdict(settings).items()
-        if wanted != found[name]
-    ]
+    found, now = asdict(manifest.settings), asdict(settings)
+    differing = [f"{k} {found[k]!r}, now {now[k]!r}" for k in now if found[k] != now[k]]
     if differing:
         raise ValueError(
             f"{folder} was begun with other settings ({'; '.join(differing)}): use those, or remove"
@@ -289,10 +262,10 @@ def _write_meta_info(folder: Path, records: Sequence[Record], settings: BuildSet
         return
     for lmdb, divisor in ((GT, 1), (LQ, settings.scale)):
         lines = [
-            f"{record.key}.png ({record.height // divisor},{record.width // divisor},3) {level}\n"
-            for record in records
+            f"{one.key}.png ({one.height // divisor},{one.width // divisor},3) {level}\n"
+            for one in records
         ]
-        _write_text(folder / lmdb / _META_INFO, "".join(lines))
+        _write_text(folder / lmdb / "meta_info.txt", "".join(lines))
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -6,7 +6,6 @@ No Lightning is imported here: a spawned loading process would wait for it.
 import signal
 from collections.abc import Iterator
 from functools import lru_cache
-from types import FrameType
 from typing import NamedTuple, TypedDict
 
 import cv2
@@ -29,10 +28,7 @@ class Sample(TypedDict):
 
 
 class Draw(NamedTuple):
-    """What a sample shows of which pair: `top` and `left` count low-quality pixels.
-
-    The flips come first, the transposition last.
-    """
+    """What a sample shows of which pair, in low-quality pixels; the transposition comes last."""
 
     pair: int
     top: int
@@ -53,8 +49,7 @@ class GlobalBatches:
         iterations: the length of the whole training, what was done before the start included.
         batch_size: samples per iteration, over all processes.
         start_iteration: iterations already done.
-        rank: this process, in [0, world_size).
-        world_size: how many processes share a global batch.
+        rank: this process, of `world_size` that share a global batch.
 
     Raises:
         ValueError: a value is out of range, or the batch cannot be shared out equally.
@@ -69,11 +64,8 @@ class GlobalBatches:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        for name, value in (
-            ("iterations", iterations),
-            ("batch_size", batch_size),
-            ("world_size", world_size),
-        ):
+        counts = {"iterations": iterations, "batch_size": batch_size, "world_size": world_size}
+        for name, value in counts.items():
             if value < 1:
                 raise ValueError(f"{name} ({value}) must be at least 1")
         if not 0 <= start_iteration <= iterations:
@@ -82,14 +74,13 @@ class GlobalBatches:
                 f" ({iterations}): to train on, raise iterations"
             )
         if not 0 <= rank < world_size:
-            raise ValueError(
-                f"rank ({rank}) must lie in [0, {world_size}): the number of processes"
-            )
+            rule = f"must lie in [0, {world_size}): the number of processes"
+            raise ValueError(f"rank ({rank}) {rule}")
         if batch_size % world_size:
+            fix = f"use {_nearest_multiples(batch_size, world_size)}"
             raise ValueError(
                 f"batch_size ({batch_size}) counts the samples of all processes and must be a"
-                f" multiple of their number ({world_size}):"
-                f" use {_nearest_multiples(batch_size, world_size)}"
+                f" multiple of their number ({world_size}): {fix}"
             )
         self._iterations = range(start_iteration, iterations)
         self._batch_size = batch_size
@@ -146,11 +137,7 @@ class PatchDataset(Dataset[Sample]):
         return Sample(lq=_orient(lq, draw), gt=_orient(gt, draw), number=number)
 
     def draw(self, number: int) -> Draw:
-        """What a sample shows, without reading it.
-
-        Raises:
-            ValueError: `number` is negative.
-        """
+        """What a sample shows, without reading it."""
         if number < 0:
             raise ValueError(f"sample number ({number}) must be at least 0")
         epoch, position = divmod(number, len(self.pairs))
@@ -179,12 +166,8 @@ def set_up_worker(_worker: int) -> None:
     # second one counts.
     for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _take_the_next)
+    signal.signal(signal.SIGTERM, lambda number, _frame: signal.signal(number, signal.SIG_DFL))
     cv2.setNumThreads(0)  # torch limits its own threads itself
-
-
-def _take_the_next(number: int, _frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_DFL)
 
 
 @lru_cache(maxsize=1)  # a process walks through the epochs in order
@@ -225,19 +208,14 @@ def _orient(image: Image, draw: Draw) -> Image:
 def _check_patch_size(patch_size: int, pairs: ImagePairs) -> None:
     scale = pairs.scale
     if patch_size < 1 or patch_size % scale:
-        raise ValueError(
-            f"patch_size ({patch_size}) must be a multiple of scale ({scale}):"
-            f" use {_nearest_multiples(patch_size, scale)}"
-        )
+        fix = f"use {_nearest_multiples(patch_size, scale)}"
+        raise ValueError(f"patch_size ({patch_size}) must be a multiple of scale ({scale}): {fix}")
     if len(pairs) == 0:
         raise ValueError("there are no image pairs to train on: add images to the data set")
     sizes = scale * np.array([pairs.lq_size(index) for index in range(len(pairs))])
     too_small = np.flatnonzero(sizes.min(axis=1) < patch_size)
     if too_small.size:
-        named = [
-            f"{pairs.key(index)} ({sizes[index, 0]}x{sizes[index, 1]})"
-            for index in too_small.tolist()
-        ]
+        named = [f"{pairs.key(i)} ({sizes[i, 0]}x{sizes[i, 1]})" for i in too_small.tolist()]
         raise ValueError(
             f"{len(named)} of {len(pairs)} images are smaller than patch_size ({patch_size}):"
             f" {listed(named)}: leave them out, or use patch_size {sizes.min()} or less"

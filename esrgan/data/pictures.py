@@ -13,6 +13,7 @@
 
 import struct
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -77,8 +78,8 @@ def read_picture(path: Path) -> Picture:
         is_grey = _is_grey(data, header)
         profile = _fitting_profile(header, is_grey=is_grey)
         pixels = decode_pixels(data, header, to_rgb=_rgb_by_profile)
-        key = _transparent_colour(data, header)
-        colour, alpha = _separate(pixels) if key is None else _make_transparent(pixels, key)
+        colour = np.require(pixels[..., :3], requirements="C")
+        alpha = _alpha(pixels, _transparent_colour(data, header))
     return Picture(colour=colour, alpha=alpha, is_grey=is_grey, icc_profile=profile)
 
 
@@ -102,13 +103,10 @@ def refuse_losses(picture: Picture, suffix: str, *, height: int, width: int) -> 
 def write_picture(
     path: Path, picture: Picture, *, quality: int | None = None, overwrite: bool = False
 ) -> None:
-    """Writes a file, of the format that its suffix says, that is complete or does not exist.
+    """Writes a PNG, JPEG or WebP, as the suffix says, that is complete or does not exist.
 
-    Args:
-        path: ends in one of the suffixes of PNG, JPEG and WebP.
-        picture: grey becomes RGB in WebP; opaque alpha is dropped where it cannot be held.
-        quality: 1 to 100, of JPEG (None: 95) and of WebP (None: lossless).
-        overwrite: an existing file.
+    Grey becomes RGB in WebP, and opaque alpha is dropped where it cannot be held. `quality` is 1 to
+    100, of JPEG (None: 95) and of WebP (None: lossless).
 
     Raises:
         ValueError: the file exists and `overwrite` is not set, or the format cannot hold all of
@@ -121,33 +119,18 @@ def write_picture(
     channels = _channels(picture, holds)
     if holds is _PNG:
         content = _png(channels, picture.icc_profile)
-    elif holds is _JPEG:
-        # 4:4:4, as the finest colour detail is what was asked for
-        quality = _JPEG_QUALITY if quality is None else quality
-        options: dict[str, int] = {"quality": quality, "subsampling": 0}
-        content = _by_pillow("JPEG", channels, picture.icc_profile, options)
     else:
-        # `exact`: what lies under transparent pixels as well
-        options = {"lossless": 1, "exact": 1} if quality is None else {"quality": quality}
-        content = _by_pillow("WEBP", channels, picture.icc_profile, options)
+        content = _by_pillow(holds, channels, picture.icc_profile, quality)
     write_whole(path, content, overwrite=overwrite)
 
 
-def _separate(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
-    """Colour and alpha."""
-    if pixels.ndim == 2:
-        return cast("Pixels", np.repeat(pixels[..., None], 3, axis=2)), None
-    colour = cast("Pixels", np.ascontiguousarray(pixels[..., :3]))
-    alpha = cast("Pixels", np.ascontiguousarray(pixels[..., 3])) if pixels.shape[2] == 4 else None
-    return colour, alpha
-
-
-def _make_transparent(pixels: Pixels, key: int | tuple[int, ...]) -> tuple[Pixels, Pixels]:
-    """Colour, and an alpha that is 0 where the colour is `key`."""
-    colour, _ = _separate(pixels)
-    is_key = (colour == np.asarray(key)).all(axis=2)
-    opaque = np.iinfo(np.uint8 if colour.dtype == np.uint8 else np.uint16).max
-    return colour, cast("Pixels", np.where(is_key, 0, opaque).astype(colour.dtype))
+def _alpha(pixels: Pixels, key: int | tuple[int, ...] | None) -> Pixels | None:
+    """0 where the colour is `key`, which a file names that has no alpha channel."""
+    if key is not None:
+        alpha = np.full_like(pixels[..., 0], np.iinfo(pixels.dtype).max)
+        alpha[(pixels[..., :3] == np.asarray(key)).all(axis=2)] = 0
+        return alpha
+    return pixels[..., 3].copy() if pixels.shape[2] == 4 else None
 
 
 def _is_grey(data: bytes, header: ImageFile) -> bool:
@@ -176,14 +159,12 @@ def _transparent_colour(data: bytes, header: ImageFile) -> int | tuple[int, ...]
 
 def _rgb_by_profile(image: PillowImage) -> PillowImage:
     profile = image.info.get("icc_profile")
-    if image.mode != "CMYK" or not profile:
-        return rgb_without_profile(image)
-    try:
+    if image.mode == "CMYK" and profile:
         srgb = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(image, BytesIO(profile), srgb, outputMode="RGB")
-    except ImageCms.PyCMSError:  # damaged, or of another colour space: as if there were none
-        return rgb_without_profile(image)
-    return converted or rgb_without_profile(image)
+        with suppress(ImageCms.PyCMSError):  # damaged, or of another colour space: as if none
+            converted = ImageCms.profileToProfile(image, BytesIO(profile), srgb, outputMode="RGB")
+            image = converted or image
+    return rgb_without_profile(image)
 
 
 def _is_transparent(picture: Picture) -> bool:
@@ -200,10 +181,16 @@ def _channels(picture: Picture, holds: _Holds) -> Pixels:
 
 
 def _by_pillow(
-    file_format: str, channels: Pixels, profile: bytes | None, options: dict[str, int]
+    holds: _Holds, channels: Pixels, profile: bytes | None, quality: int | None
 ) -> bytes:
+    if holds is _JPEG:  # 4:4:4, as the finest colour detail is what was asked for
+        options = {"quality": _JPEG_QUALITY if quality is None else quality, "subsampling": 0}
+    elif quality is None:
+        options = {"lossless": 1, "exact": 1}  # exact: what lies under transparent pixels as well
+    else:
+        options = {"quality": quality}
     stream = BytesIO()
-    Pillow.fromarray(channels).save(stream, file_format, icc_profile=profile, **options)
+    Pillow.fromarray(channels).save(stream, holds.name, icc_profile=profile, **options)
     return stream.getvalue()
 
 
@@ -212,9 +199,9 @@ def _png(channels: Pixels, profile: bytes | None) -> bytes:
     if channels.ndim == 3 and channels.shape[2] == 2:
         png = _png_of_grey_and_alpha(channels)  # OpenCV writes none
     else:
-        order = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
         if channels.ndim == 3:
-            channels = cv2.cvtColor(channels, order[channels.shape[2]])  # type: ignore[assignment]
+            order = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[channels.shape[2]]
+            channels = cv2.cvtColor(channels, order)  # type: ignore[assignment]
         png = cv2.imencode(".png", channels)[1].tobytes()
     if profile:
         chunk = _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))

@@ -45,15 +45,12 @@ def write_sample_photographs(folder: Path) -> SamplePhotographs:
 def _locate(package: str, name: str) -> Path:
     spec = find_spec(package)  # finds it without importing it, which takes a second
     if spec is None or not spec.submodule_search_locations:
-        raise ValueError(
-            f"the sample photographs need the package {package}: pip install 'esrgan[demo]'"
-        )
+        fix = "pip install 'esrgan[demo]'"
+        raise ValueError(f"the sample photographs need the package {package}: {fix}")
     path = Path(spec.submodule_search_locations[0]) / name
     if not path.is_file():
-        raise ValueError(
-            f"{path} is missing from its package: reinstall it by "
-            "pip install --force-reinstall 'esrgan[demo]'"
-        )
+        fix = "reinstall it by pip install --force-reinstall 'esrgan[demo]'"
+        raise ValueError(f"{path} is missing from its package: {fix}")
     return path
 
 

@@ -6,11 +6,10 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from esrgan.data.images import list_images
-from esrgan.data.lmdb_store import MAX_KEY_BYTES
 from esrgan.errors import listed
 from esrgan.types import Pair
 
-_LONGEST_SUFFIX = len("_s00000")
+_MAX_KEY_BYTES = 511 - len("_s00000")  # what LMDB takes, less the number of a sub-image
 _KEPT = "".join(map(chr, range(0x20, 0x7F))).replace("%", "").replace(".", "")
 
 
@@ -38,31 +37,28 @@ class SubImages(NamedTuple):
         for name, value in (("sub-image size", self.size), ("sub-image step", self.step)):
             if value < 1 or value % scale:
                 nearest = max(round(value / scale), 1) * scale
-                raise ValueError(
-                    f"{name} ({value}) must be a multiple of scale ({scale}): use {nearest}"
-                )
+                rule = f"must be a multiple of scale ({scale})"
+                raise ValueError(f"{name} ({value}) {rule}: use {nearest}")
 
     def cut(self, pair: Pair, scale: int) -> Iterator[Pair]:
-        """The squares of a pair, row by row.
+        """The squares of a pair, row by row; a ValueError where it is smaller than one.
 
         Where the last square of a row or column does not reach the edge, one more is aligned with
         it, as BasicSR does, so that every pixel is used.
-
-        Raises:
-            ValueError: the gt image is smaller than a square.
         """
         height, width = pair.gt.shape[:2]
         if min(height, width) < self.size:
             raise ValueError(f"{height}x{width} is smaller than the sub-image size ({self.size})")
-        for top in _starts(height, self):
-            for left in _starts(width, self):
-                yield Pair(
-                    lq=pair.lq[
-                        top // scale : (top + self.size) // scale,
-                        left // scale : (left + self.size) // scale,
-                    ],
-                    gt=pair.gt[top : top + self.size, left : left + self.size],
-                )
+        for top in self._starts(height):
+            for left in self._starts(width):
+                bottom, right = top + self.size, left + self.size
+                lq = pair.lq[top // scale : bottom // scale, left // scale : right // scale]
+                yield Pair(lq=lq, gt=pair.gt[top:bottom, left:right])
+
+    def _starts(self, length: int) -> list[int]:
+        last = length - self.size
+        starts = list(range(0, last + 1, self.step))
+        return starts if starts[-1] == last else [*starts, last]
 
 
 def find_sources(
@@ -106,27 +102,16 @@ def _by_key(folders: Iterable[Path], key_of_stem: Callable[[str], str]) -> dict[
         for path in list_images(folder):
             key = key_of_stem(path.stem)
             if key in found:
-                raise ValueError(
-                    f"{found[key]} and {path} would both be record {key!r}: rename one of them"
-                )
-            if len(key) + _LONGEST_SUFFIX > MAX_KEY_BYTES:
-                raise ValueError(
-                    f"the name of {path} makes a key of {len(key)} bytes, at most"
-                    f" {MAX_KEY_BYTES - _LONGEST_SUFFIX} are possible: rename it"
-                )
+                both = f"{found[key]} and {path}"
+                raise ValueError(f"{both} would both be record {key!r}: rename one of them")
+            if len(key) > _MAX_KEY_BYTES:
+                made = f"the name of {path} makes a key of {len(key)} bytes"
+                raise ValueError(f"{made}, at most {_MAX_KEY_BYTES} are possible: rename it")
             found[key] = path
     return found
 
 
 def _refuse(paths: list[Path], what: str) -> None:
     if paths:
-        raise ValueError(
-            f"{len(paths)} images {what} of the same name: {listed(sorted(paths))}: add the missing"
-            " files or remove these"
-        )
-
-
-def _starts(length: int, squares: SubImages) -> list[int]:
-    last = length - squares.size
-    starts = list(range(0, last + 1, squares.step))
-    return starts if starts[-1] == last else [*starts, last]
+        named = f"{len(paths)} images {what} of the same name: {listed(sorted(paths))}"
+        raise ValueError(f"{named}: add the missing files or remove these")

@@ -8,8 +8,6 @@ differ in the border, and in the rounding between the two passes. Other librarie
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,24 +17,10 @@ from esrgan.types import Image, Resize
 _SUPPORT = 4.0  # the cubic kernel is zero beyond 2 pixels to either side
 
 
-class _Taps(NamedTuple):
-    """What each output row i is made of: the sum over t of weight[t, i] * input[source[t, i]].
-
-    Both are (num_taps, output length). A source may lie outside the image: what the border is, the
-    convention decides.
-    """
-
-    source: NDArray[np.int64]
-    weight: NDArray[np.float64]
-
-
 def resize_uint8(image: Image, scale: float) -> Image:
-    """Resizes as MATLAB does for a uint8 image, (H, W) or (H, W, C).
+    """Resizes as MATLAB does for a uint8 image, (H, W) or (H, W, C), to ceil(n * scale) a side.
 
     The border is replicated, and the values are rounded to whole levels between the two passes.
-
-    Returns:
-        An image whose height and width are ceil(n * scale).
 
     Raises:
         ValueError: the image is not uint8 of two or three dimensions, or the scale not positive.
@@ -44,37 +28,28 @@ def resize_uint8(image: Image, scale: float) -> Image:
     _check(image, scale)
     for axis in (0, 1):
         length = image.shape[axis]
-        taps = _taps(length, scale)
-        replicated = taps._replace(source=np.clip(taps.source, 0, length - 1))
-        image = _round(_resize_axis(image, replicated, axis))
+        sources, weights = _taps(length, scale)
+        image = _round(_resize_axis(image, np.clip(sources, 0, length - 1), weights, axis))
     return image
 
 
 def resize_double(image: Image, scale: float) -> Image:
-    """Resizes as MATLAB does for `im2double(image)`, and rounds the result to uint8; as above.
+    """Resizes as MATLAB does for `im2double(image)`, and rounds the result to uint8; else as above.
 
     The border is mirrored, and nothing is rounded before the end.
-
-    Returns:
-        An image whose height and width are ceil(n * scale).
-
-    Raises:
-        ValueError: the image is not uint8 of two or three dimensions, or the scale not positive.
     """
     _check(image, scale)
     values = image / 255.0  # not merely undone at the end: it decides how exact halves round
     for axis in (0, 1):
         length = image.shape[axis]
-        taps = _taps(length, scale)
-        wrapped = np.mod(taps.source, 2 * length)
-        mirrored = taps._replace(source=np.minimum(wrapped, 2 * length - 1 - wrapped))
-        values = _resize_axis(values, mirrored, axis)
+        sources, weights = _taps(length, scale)
+        wrapped = np.mod(sources, 2 * length)
+        mirrored = np.minimum(wrapped, 2 * length - 1 - wrapped)
+        values = _resize_axis(values, mirrored, weights, axis)
     return _round(values * 255.0)
 
 
-CONVENTIONS: Mapping[str, Resize] = MappingProxyType(
-    {"uint8": resize_uint8, "double": resize_double}
-)
+CONVENTIONS: Mapping[str, Resize] = {"uint8": resize_uint8, "double": resize_double}
 """The names under which commands offer the two."""
 
 
@@ -88,17 +63,22 @@ def _check(image: Image, scale: float) -> None:
         raise ValueError(f"scale ({scale}) must be a positive number: 0.25 shrinks, 4 enlarges")
 
 
-def _taps(length: int, scale: float) -> _Taps:
+def _taps(length: int, scale: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Sources and weights, both (num_taps, output length): what the outputs are made of.
+
+    Output i is the sum over t of weights[t, i] * input[sources[t, i]]. A source may lie outside the
+    image: what the border is, the convention decides.
+    """
     stretch = min(scale, 1.0)  # when shrinking, the kernel is widened: this is the antialiasing
     support = _SUPPORT / stretch
     # Pixel centres of the output in MATLAB's input coordinates, which count from 1.
     centre = np.arange(1, math.ceil(length * scale) + 1) / scale + 0.5 * (1 - 1 / scale)
     first = np.floor(centre - support / 2)
-    source = first + np.arange(math.ceil(support) + 2)[:, None]
-    weight = stretch * _cubic(stretch * (centre - source))
-    weight /= weight.sum(axis=0)
-    used = weight.any(axis=1)
-    return _Taps(source=source[used].astype(np.int64) - 1, weight=weight[used])
+    sources = first + np.arange(math.ceil(support) + 2)[:, None]
+    weights = stretch * _cubic(stretch * (centre - sources))
+    weights /= weights.sum(axis=0)
+    used = weights.any(axis=1)
+    return sources[used].astype(np.int64) - 1, weights[used]
 
 
 def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -110,16 +90,19 @@ def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _resize_axis(
-    image: NDArray[np.uint8] | NDArray[np.float64], taps: _Taps, axis: int
+    image: NDArray[np.uint8] | NDArray[np.float64],
+    sources: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    axis: int,
 ) -> NDArray[np.float64]:
     # Tap by tap, in order: a matrix product would leave the order of the sum, and with it the
     # rounding of exact halves, to the BLAS library.
     along = [1] * image.ndim
     along[axis] = -1
     shape = list(image.shape)
-    shape[axis] = taps.source.shape[1]
+    shape[axis] = sources.shape[1]
     output = np.zeros(shape)
-    for source, weight in zip(taps.source, taps.weight, strict=True):
+    for source, weight in zip(sources, weights, strict=True):
         output += np.take(image, source, axis=axis) * weight.reshape(along)
     return output
 

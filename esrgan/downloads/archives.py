@@ -10,7 +10,6 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple, cast
@@ -22,7 +21,10 @@ _IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 _ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"})
 _TEXTS = frozenset({".txt", ".md"})
 _LEFT_OUT = frozenset({"readme", "license", "licence", ".ds_store", "thumbs.db", "desktop.ini"})
-_MAX_LIST = 64 * 2**20  # bytes; that of the files in a zip of 100,000 members has about a tenth
+_MAX_MEMBERS = 100_000  # this and the next two are beyond any archive of photographs
+_MAX_SIZE = 200 * 2**30  # bytes, of all that is unpacked
+_MAX_RATIO = 50  # of it to the size of the archive; photographs are hardly ever above 2
+_MAX_LIST = 64 * 2**20  # bytes; the list of a zip of as many members has about a tenth
 _CHUNK = 2**20  # bytes; the headers of a tar have less, too
 _SMALL = 2**20  # bytes; archives below it may well be of flat colours
 _BLOCK = 512  # bytes of tar
@@ -38,27 +40,8 @@ _DAMAGED = (  # what reading a damaged archive raises
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """Beyond any archive of photographs.
-
-    Attributes:
-        size: in bytes, of all that is unpacked.
-        ratio: of it to the size of the archive; photographs are hardly ever above 2.
-    """
-
-    members: int = 100_000
-    size: int = 200 * 2**30
-    ratio: int = 50
-
-
 def unpack(
-    archive: Path,
-    folder: Path,
-    folders: Mapping[str, str],
-    *,
-    limits: Limits | None = None,
-    progress: Callable[[int], None],
+    archive: Path, folder: Path, folders: Mapping[str, str], *, progress: Callable[[int], None]
 ) -> int:
     """Write the images in some folders of an archive into one of ours; return their number.
 
@@ -74,7 +57,7 @@ def unpack(
     taken: dict[str, str] = {}
     try:
         with _opened(archive) as members:
-            for member in _limited(members, limits or Limits(), archive.stat().st_size):
+            for member in _limited(members, archive.stat().st_size):
                 try:
                     place = _place(member, folders, taken)
                 except ValueError as error:
@@ -172,17 +155,17 @@ def _tar_content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     return file
 
 
-def _limited(members: Iterator[_Member], limits: Limits, packed: int) -> Iterator[_Member]:
+def _limited(members: Iterator[_Member], packed: int) -> Iterator[_Member]:
     """The members, while what they claim, which is the most that can come of them, is allowed."""
     unpacked = 0
     for number, member in enumerate(members, start=1):
-        if number > limits.members:
-            raise ValueError(f"has more than {limits.members} members")
+        if number > _MAX_MEMBERS:
+            raise ValueError(f"has more than {_MAX_MEMBERS} members")
         unpacked += max(0, member.size)
-        if unpacked > limits.size:
-            raise ValueError(f"unpacks to more than {limits.size} bytes")
-        if unpacked > limits.ratio * max(packed, _SMALL):
-            raise ValueError(f"unpacks to more than {limits.ratio} times its size")
+        if unpacked > _MAX_SIZE:
+            raise ValueError(f"unpacks to more than {_MAX_SIZE} bytes")
+        if unpacked > _MAX_RATIO * max(packed, _SMALL):
+            raise ValueError(f"unpacks to more than {_MAX_RATIO} times its size")
         yield member
 
 
@@ -190,17 +173,15 @@ def _place(
     member: _Member, folders: Mapping[str, str], taken: dict[str, str]
 ) -> tuple[str, PurePosixPath] | None:
     """Of a wanted image the folder it is from, and its path below ours, which is taken then."""
-    name = member.name.removesuffix("/") if member.is_folder else member.name
-    if member.is_folder and name in (".", ""):
+    if member.is_folder and member.name.removesuffix("/") in (".", ""):
         return None
-    path = safe_path(name)
+    path = safe_path(member.name)
     if member.problem:
         raise ValueError(member.problem)
     if member.is_folder or _is_dispensable(path):
         return None
     for inside, target in folders.items():
-        rest = _below(path, inside)
-        if rest is not None:
+        if rest := _below(path, inside):
             if path.suffix.lower() in _ARCHIVES:
                 raise ValueError("is an archive itself: unpack both by hand")
             if path.suffix.lower() not in _IMAGES:
@@ -212,10 +193,10 @@ def _place(
 
 def _is_dispensable(path: PurePosixPath) -> bool:
     """Whether it is a text about the images, or something that a system leaves everywhere."""
-    name = path.name.lower()
-    if name.startswith("._") or "__macosx" in (part.lower() for part in path.parts):
-        return True
-    return name in _LEFT_OUT or path.suffix.lower() in _TEXTS
+    parts = [part.lower() for part in path.parts]
+    name = parts[-1]
+    is_of_system = name.startswith("._") or "__macosx" in parts
+    return is_of_system or name in _LEFT_OUT or path.suffix.lower() in _TEXTS
 
 
 def _below(path: PurePosixPath, inside: str) -> PurePosixPath | None:

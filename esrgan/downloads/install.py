@@ -7,19 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from esrgan.downloads import transfer
 from esrgan.downloads.archives import unpack
 from esrgan.downloads.table import Entry, Source
-from esrgan.downloads.transfer import (
-    Bar,
-    Bars,
-    Patience,
-    UnavailableError,
-    begun_at,
-    discard,
-    fetch,
-    require_space,
-    size_of,
-)
+from esrgan.downloads.transfer import Bars, UnavailableError, fetch, require_space
 from esrgan.files import flush, try_lock
 
 log = logging.getLogger(__name__)
@@ -31,14 +22,12 @@ def install(
     *,
     by_hand: Path | None = None,
     keep_archive: bool = False,
-    patience: Patience | None = None,
     bars: Bars,
 ) -> Path:
     """Return the target, which appears only when it is complete.
 
     The sources are tried in order. A part of a file stays for the next time, and so does an archive
-    that cannot be unpacked. `by_hand` is where files are that were fetched by hand; they are left
-    as they are.
+    that cannot be unpacked. `by_hand` holds files that were fetched by hand, and stays as it is.
 
     Raises:
         ValueError: the target exists, or cannot be made; the message says what to do.
@@ -51,7 +40,7 @@ def install(
         if by_hand is not None:
             _place_by_hand(entry, by_hand, target, bars)
         else:
-            _fetch_and_place(entry, output, target, keep_archive, patience or Patience(), bars)
+            _fetch_and_place(entry, output, target, keep_archive, bars)
     except OSError as error:
         error.filename = error.filename or str(target)  # a disk that is full has none
         raise
@@ -68,13 +57,11 @@ def _place_by_hand(entry: Entry, folder: Path, target: Path, bars: Bars) -> None
     raise ValueError(f"{folder} must hold {_names(entry)}, and does not")
 
 
-def _fetch_and_place(
-    entry: Entry, output: Path, target: Path, keep_archive: bool, patience: Patience, bars: Bars
-) -> None:
+def _fetch_and_place(entry: Entry, output: Path, target: Path, keep: bool, bars: Bars) -> None:
     places = [output / s.file if s.is_archive else target for s in entry.sources]
     ways = [*zip(entry.sources, places, strict=True)]
     # What was begun is continued, though another source may come first
-    ways.sort(key=lambda way: not (way[1].is_file() or begun_at(_part_of(way[1]))))
+    ways.sort(key=lambda way: not (way[1].is_file() or transfer.begun(_part_of(way[1])).address))
     reasons: list[str] = []
     for source, file in ways:
         if reasons:
@@ -84,10 +71,10 @@ def _fetch_and_place(
             if was_there:
                 _require_match(file, source)
             else:
-                _download(source, file, patience, bars)
+                _download(source, file, bars)
             if source.is_archive:
                 _place(source, file, target, bars)
-                if not (was_there or keep_archive):
+                if not (was_there or keep):
                     file.unlink()
             return
         except UnavailableError as error:
@@ -99,11 +86,11 @@ def _part_of(file: Path) -> Path:
     return file.with_name(f"{file.name}.part")
 
 
-def _download(source: Source, file: Path, patience: Patience, bars: Bars) -> None:
+def _download(source: Source, file: Path, bars: Bars) -> None:
     part = _part_of(file)
-    twice = 2 if source.is_archive else 1  # images are hardly larger unpacked
-    needed = (source.size or source.rough_size or 0) * twice
-    require_space(file.parent, needed - size_of(part))
+    times = 2 if source.is_archive else 1  # images are hardly larger unpacked
+    needed = (source.size or source.rough_size or 0) * times
+    require_space(file.parent, needed - transfer.size_of(part))
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = part.with_name(f"{part.name}.lock")
     held = try_lock(lock)
@@ -111,37 +98,37 @@ def _download(source: Source, file: Path, patience: Patience, bars: Bars) -> Non
         raise ValueError(f"another command is fetching {part}: wait for it")
     with held:
         try:
-            _fetch_from_any(source, part, patience, bars)
+            _fetch_from_any(source, part, bars)
             flush(part)
             part.rename(file)
             flush(file.parent)
         finally:
-            if not size_of(part):  # nothing to continue
-                discard(part)
+            if not transfer.size_of(part):  # nothing to continue
+                transfer.discard(part)
             with suppress(PermissionError):  # of Windows, where releasing it removes it
                 lock.unlink()
 
 
-def _fetch_from_any(source: Source, part: Path, patience: Patience, bars: Bars) -> None:
-    begun = begun_at(part)
+def _fetch_from_any(source: Source, part: Path, bars: Bars) -> None:
+    begun_at = transfer.begun(part).address
     reasons = []
-    for address in sorted(source.addresses, key=lambda address: address != begun):
+    for address in sorted(source.addresses, key=lambda address: address != begun_at):
         try:
-            with bars(source.file, "B") as bar:
-                return _fetch_verified(address, source, part, patience, bar)
+            return _fetch_verified(address, source, part, bars)
         except UnavailableError as error:
             reasons.append(f"{address} {error}")
     raise UnavailableError("\n  ".join(reasons) or f"{source.file} is to be had at {source.page}")
 
 
-def _fetch_verified(address: str, source: Source, part: Path, patience: Patience, bar: Bar) -> None:
+def _fetch_verified(address: str, source: Source, part: Path, bars: Bars) -> None:
     while True:
-        pieced_together = size_of(part) > 0
-        fetch(address, part, size=source.size, patience=patience, bar=bar)
+        pieced_together = transfer.size_of(part) > 0
+        with bars(source.file, "B") as bar:
+            fetch(address, part, size=source.size, bar=bar)
         wrong = _mismatch(part, source)
         if wrong is None:
             return
-        discard(part)
+        transfer.discard(part)
         if not pieced_together:  # else it may be of two versions: once more, as a whole
             raise UnavailableError(f"has a file that {wrong}")
 
@@ -180,9 +167,8 @@ def _place(source: Source, file: Path, target: Path, bars: Bars) -> None:
             if source.images not in (None, found):
                 raise ValueError(f"{file} must hold {source.images} images, and holds {found}")
         except ValueError as error:
-            raise UnavailableError(
-                f"{error}. It stays there: remove it, if it is of no use"
-            ) from error
+            advice = "It stays there: remove it, if it is of no use"
+            raise UnavailableError(f"{error}. {advice}") from error
 
 
 @contextmanager
@@ -215,9 +201,5 @@ def _way_on(entry: Entry, reasons: list[str]) -> str:
     get = f"get {_names(entry)} by hand and add --from FOLDER, where it lies"
     if not any(source.addresses for source in entry.sources):
         return f"{entry.name} cannot be fetched by a program ({'; '.join(reasons)}): {get}"
-    lines = [
-        f"{entry.name} could not be fetched:",
-        *reasons,
-        f"the same command goes on from where it was; or {get}",
-    ]
-    return "\n  ".join(lines)
+    begin = f"{entry.name} could not be fetched:"
+    return "\n  ".join([begin, *reasons, f"the same command goes on from where it was; or {get}"])

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-_DEVICES = frozenset(  # names that Windows opens as devices, whatever the suffix
-    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
-)
+_REFUSED = {  # in a part of a path; Windows opens some names as devices, whatever the suffix
+    r"^\.\.$": "leads out of the folder by `..`",
+    r"^ |[. ]$": "has a part that begins with a space, or ends with one or a full stop",
+    r"(?i)^(con|prn|aux|nul|(com|lpt)[0-9])\s*(\.|$)": "has a name that is reserved for devices",
+    "[\ud800-\udfff]": "has a name that is not UTF-8",
+}
 _MAX_BYTES = 255  # of one part of a path, on all common file systems
 _MAX_PARTS = 20
 
@@ -53,11 +56,7 @@ class Entry:
 
 
 def read_table(content: Mapping[str, Any]) -> dict[str, Entry]:
-    """Entries by name.
-
-    Raises:
-        ValueError: the table breaks a rule.
-    """
+    """Entries by name; a ValueError where the table breaks a rule."""
     return {name: _entry(name, value) for name, value in content.items()}
 
 
@@ -75,7 +74,11 @@ def safe_path(name: str) -> PurePosixPath:
     if not path.parts or len(path.parts) > _MAX_PARTS:
         raise ValueError(f"must have 1 to {_MAX_PARTS} parts in its path")
     for part in path.parts:
-        _check_part(part)
+        for pattern, reason in _REFUSED.items():
+            if re.search(pattern, part):
+                raise ValueError(reason)
+        if len(part.encode()) > _MAX_BYTES:
+            raise ValueError(f"has a part of more than {_MAX_BYTES} bytes in its name")
     return path
 
 
@@ -115,19 +118,6 @@ def _problems(source: Source, target: str) -> Iterator[str]:
         yield f"sha256 ({source.sha256}) must be 8 to 64 hexadecimal digits"
     if not re.fullmatch("[0-9a-f]{32}", source.md5 or "0" * 32):
         yield f"md5 ({source.md5}) must be 32 hexadecimal digits"
-
-
-def _check_part(part: str) -> None:
-    if part == "..":
-        raise ValueError("leads out of the folder by `..`")
-    if part.endswith((".", " ")) or part.startswith(" "):
-        raise ValueError("has a part that begins with a space, or ends with one or a full stop")
-    if part.partition(".")[0].rstrip().lower() in _DEVICES:
-        raise ValueError("has a name that is reserved for devices")
-    if re.search("[\ud800-\udfff]", part):
-        raise ValueError("has a name that is not UTF-8")
-    if len(part.encode()) > _MAX_BYTES:
-        raise ValueError(f"has a part of more than {_MAX_BYTES} bytes in its name")
 
 
 def _is_plain(path: str) -> bool:

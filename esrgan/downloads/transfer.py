@@ -10,10 +10,10 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from socket import EAI_AGAIN, gaierror
 from ssl import SSLCertVerificationError
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from requests import Response, Session
@@ -32,6 +32,10 @@ Bars = Callable[[str, str], AbstractContextManager[Bar]]
 """Makes a progress bar of a label and a unit, "B" or "images"."""
 
 _CHUNK = 2**18  # bytes
+_STALL = 30.0  # seconds without a byte, also for a connection
+_TRIES = 6  # so many in a row without worth, and an address is given up
+_WORTH = 2**20  # bytes; with as many more, an interrupted try counts as none
+_PAUSE = 1.0  # seconds before the second try; doubled before each further one
 _LONGEST_PAUSE = 60.0  # seconds
 _MAX_REDIRECTS = 5
 _PARTIAL, _BEHIND_THE_END = 206, 416
@@ -50,38 +54,15 @@ class _TransferError(Exception):
     """A transfer failed in a way that another attempt may not."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long to go on.
+class Version(NamedTuple):
+    """What a server has: its name for this version (an ETag or a date), and the size of it all."""
 
-    Attributes:
-        stall: seconds without a byte, also for a connection.
-        tries: that many in a row without worth, and the address is given up.
-        worth: bytes that make an interrupted try count as none.
-        pause: seconds before the second try; doubled before each further one.
-    """
-
-    stall: float = 30.0
-    tries: int = 6
-    worth: int = 2**20
-    pause: float = 1.0
+    address: str | None = None
+    validator: str | None = None
+    size: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Version:
-    """What a server has.
-
-    Attributes:
-        validator: the server's name for this version, an ETag or a date.
-        size: in bytes, of the whole.
-    """
-
-    address: str
-    validator: str | None
-    size: int | None
-
-
-def fetch(address: str, part: Path, *, size: int | None, patience: Patience, bar: Bar) -> None:
+def fetch(address: str, part: Path, *, size: int | None, bar: Bar) -> None:
     """Complete a part, which may be missing or of another address. `size` is that of the whole.
 
     Raises:
@@ -89,59 +70,58 @@ def fetch(address: str, part: Path, *, size: int | None, patience: Patience, bar
         ValueError: the disk is too small.
         OSError: the part cannot be written.
     """
-    if begun_at(part) != address:
+    if begun(part).address != address:
         discard(part)
     failures, most = 0, size_of(part)
     while True:
         try:
-            return _try(address, part, size, patience.stall, bar)
+            return _try(address, part, size, bar)
         except _TransferError as error:
             have = size_of(part)
-            failures = 0 if have >= most + patience.worth else failures + 1
+            failures = 0 if have >= most + _WORTH else failures + 1
             most = max(most, have)
-            if failures >= patience.tries:
+            if failures >= _TRIES:
                 raise UnavailableError(f"fails: {error} ({failures} tries)") from error
-            pause = min(_LONGEST_PAUSE, patience.pause * 2 ** max(0, failures - 1))
+            pause = min(_LONGEST_PAUSE, _PAUSE * 2 ** max(0, failures - 1))
             log.warning("%s: %s; again in %.0f s", part.stem, error, pause)
         time.sleep(pause)
 
 
-def _try(address: str, part: Path, known: int | None, stall: float, bar: Bar) -> None:
-    begun = _begun(part)
-    have = size_of(part) if begun else 0
+def _try(address: str, part: Path, known: int | None, bar: Bar) -> None:
+    before = begun(part)
+    have = size_of(part) if before.validator else 0
     wanted = {"User-Agent": "esrgan", "Accept-Encoding": "identity"}
-    if begun and begun.validator and have:
-        if have == begun.size:
+    if have and before.validator:
+        if have == before.size:
             return
-        wanted |= {"Range": f"bytes={have}-", "If-Range": begun.validator}
-    with Session() as session, _ask(session, address, wanted, stall) as response:
+        wanted |= {"Range": f"bytes={have}-", "If-Range": before.validator}
+    with Session() as session, _ask(session, address, wanted) as response:
         status, place = response.status_code, response.headers.get("Content-Range", "").strip()
         if status == _BEHIND_THE_END and have and place == f"bytes */{have}":
             return  # the part is complete
         version = _version_of(response, address)
         if status in (_PARTIAL, _BEHIND_THE_END) and not (
-            begun and have and place.startswith(f"bytes {have}-") and _is_same(version, begun)
+            have and place.startswith(f"bytes {have}-") and _is_same(version, before)
         ):
             discard(part)
             raise _TransferError("the file has changed, or another part came than asked for")
         start = have if status == _PARTIAL else 0
-        if start and begun and known is None:
-            known = begun.size
-        size = _judge_size(response, version.size, known)
+        expected = before.size if start and known is None else known
+        size = _judge_size(response, version.size, expected)
         require_space(part.parent, (size or 0) - start)
         if not start:
             discard(part)
             if version.validator:
-                write_whole(_beside(part), json.dumps(asdict(version)).encode(), overwrite=True)
+                write_whole(_beside(part), json.dumps(version._asdict()).encode(), overwrite=True)
         _copy(response, part, start, size, bar)
 
 
-def _ask(session: Session, address: str, headers: dict[str, str], stall: float) -> Response:
+def _ask(session: Session, address: str, headers: dict[str, str]) -> Response:
     """The answer, after redirects: all or part of a file, or that there is no such part."""
     session.max_redirects = _MAX_REDIRECTS
     hooks = {"response": _judge_redirect}
     try:
-        response = session.get(address, headers=headers, stream=True, timeout=stall, hooks=hooks)
+        response = session.get(address, headers=headers, stream=True, timeout=_STALL, hooks=hooks)
     except UnavailableError:
         raise
     except (OSError, ValueError, HTTPError) as error:
@@ -183,7 +163,7 @@ def _judge_failure(error: Exception) -> Exception:
     return _TransferError(f"no {what}: {str(root) or type(root).__name__}")
 
 
-def _version_of(response: Response, address: str) -> _Version:
+def _version_of(response: Response, address: str) -> Version:
     headers = response.headers
     is_page = headers.get("Content-Type", "").lower().startswith("text/html")
     if is_page and response.status_code != _BEHIND_THE_END:
@@ -195,14 +175,13 @@ def _version_of(response: Response, address: str) -> _Version:
     if response.status_code == _PARTIAL:
         size = headers.get("Content-Range", "").rpartition("/")[2].strip()
     is_number = re.fullmatch("[0-9]{1,18}", size)
-    return _Version(address=address, validator=validator, size=int(size) if is_number else None)
+    return Version(address=address, validator=validator, size=int(size) if is_number else None)
 
 
-def _is_same(version: _Version, begun: _Version) -> bool:
+def _is_same(version: Version, before: Version) -> bool:
     """As far as the server tells."""
-    return version.validator in (None, begun.validator) and (
-        version.size is None or begun.size in (None, version.size)
-    )
+    is_size = version.size is None or before.size in (None, version.size)
+    return is_size and version.validator in (None, before.validator)
 
 
 def _judge_size(response: Response, told: int | None, known: int | None) -> int | None:
@@ -239,10 +218,12 @@ def _copy(response: Response, part: Path, done: int, size: int | None, bar: Bar)
         raise _TransferError(f"the connection ended at {done}{place}")
 
 
-def begun_at(part: Path) -> str | None:
-    """The address that a part is from, if it can be continued."""
-    version = _begun(part)
-    return version.address if version else None
+def begun(part: Path) -> Version:
+    """What a part is of, if it can be continued; else nothing is known."""
+    try:
+        return Version(**json.loads(_beside(part).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return Version()
 
 
 def discard(part: Path) -> None:
@@ -256,11 +237,7 @@ def size_of(part: Path) -> int:
 
 
 def require_space(folder: Path, needed: int) -> None:
-    """Refuse to begin what the disk cannot hold; the folder need not exist yet.
-
-    Raises:
-        ValueError: fewer bytes are free than needed.
-    """
+    """A ValueError where fewer bytes are free than needed; the folder need not exist yet."""
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -273,10 +250,3 @@ def require_space(folder: Path, needed: int) -> None:
 
 def _beside(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
-
-
-def _begun(part: Path) -> _Version | None:
-    try:
-        return _Version(**json.loads(_beside(part).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None

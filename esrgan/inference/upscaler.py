@@ -2,23 +2,77 @@
 
 import copy
 from collections.abc import Callable
-from itertools import product
+from itertools import count, product
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from esrgan.inference import tiles
-from esrgan.inference.network import at_least_float32, computing_exactly, to_pixels, to_tensor
-from esrgan.inference.tiles import Window
+from esrgan.hardware import free_memory
+from esrgan.inference.network import (
+    at_least_float32,
+    computing_exactly,
+    measure_footprint,
+    to_pixels,
+    to_tensor,
+)
 from esrgan.types import Pixels
-from esrgan.weights import Generator, multiple_of
+from esrgan.weights import Generator, multiple_of, scale_of
 
-SMALLEST_TILE = 32
-"""Half of it saves no memory: its overlap is what remains."""
+_SMALLEST_TILE = 32  # half of it saves no memory: its overlap is what remains
+INT32_MAX = 2**31 - 1  # numbers in a tensor: some of torch's functions on GPUs count so far
+# Bytes that a tile may take on a CPU: 1.75 GiB, so that with a result of 100 megapixels it is 2.
+# Larger tiles save the time of overlaps, but ever less of it.
+CPU_LIMIT = 7 << 28
 
-INT32_MAX = 2**31 - 1
-"""Numbers in a tensor, at most: some of torch's functions on GPUs (interpolate) count so far."""
+
+class Window(NamedTuple):
+    """A rectangle in pixels; the ends are behind its last row and column."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def scaled(self, scale: int) -> Self:
+        """The same rectangle of the image that is `scale` times as large."""
+        return type(self)(*(scale * edge for edge in self))
+
+    def seen_from(self, other: Self) -> Self:
+        """Counted from the corner of a window around it."""
+        rows, columns = (edge - other.top for edge in self[:2]), (e - other.left for e in self[2:])
+        return type(self)(*rows, *columns)
+
+    def grown(self, pixels: int, *, within: Self) -> Self:
+        """With more pixels on each side, as far as the image has them."""
+        return type(self)(
+            max(self.top - pixels, within.top),
+            min(self.bottom + pixels, within.bottom),
+            max(self.left - pixels, within.left),
+            min(self.right + pixels, within.right),
+        )
+
+    def split(self, side: int, *, multiple: int) -> list[Self]:
+        """Windows of about equal size that make up this one, no side of them longer than `side`.
+
+        They begin at multiples of `multiple`, as this one does; `side` must not be less than it.
+        """
+        rows = _parts(self.top, self.bottom, side, multiple)
+        columns = _parts(self.left, self.right, side, multiple)
+        return [type(self)(*row, *column) for row in rows for column in columns]
 
 
 class Upscaler:
@@ -36,9 +90,6 @@ class Upscaler:
             "Enhanced deep residual networks for single image super-resolution", CVPR Workshops
             2017, section 3.4). Takes eight times as long.
 
-    Attributes:
-        scale: Size of the output, that of the input being 1.
-
     Raises:
         ValueError: `tile` is less than 1, or `dtype` is no floating-point type.
     """
@@ -55,12 +106,12 @@ class Upscaler:
             raise ValueError(f"tile ({tile}) must be at least 1 pixel")
         if not dtype.is_floating_point:
             raise ValueError(f"dtype ({dtype}) must be a floating-point type, as torch.float32 is")
-        self.scale = network.scale
+        self.scale = scale_of(network)
         self._multiple = multiple_of(network)
         self._network = copy.deepcopy(network).eval()
         self._network.to(dtype).to(memory_format=torch.channels_last)
         self._weights = next(self._network.parameters())
-        self._footprint = tiles.measure_footprint(self._network)
+        self._footprint = measure_footprint(self._network)
         self._tile = tile
         self._self_ensemble = self_ensemble
 
@@ -82,9 +133,8 @@ class Upscaler:
                 short for the result or for the smallest tiles.
         """
         _require_rgb(pixels)
-        height, width = pixels.shape[:2]
         result = self._empty_result(pixels)
-        image = Window(0, height, 0, width)
+        image = Window(0, pixels.shape[0], 0, pixels.shape[1])
         side = self._first_side(image)
         remaining = [image]
         while remaining:
@@ -118,17 +168,14 @@ class Upscaler:
         overlap, elements = self._footprint
         maps = 3 * elements * self._weights.element_size()
         outputs = (16 if self._self_ensemble else 4) * 3 * self.scale**2 * torch.float32.itemsize
-        memory = tiles.memory_for_a_tile(self._weights.device)
-        return tiles.side_for(
-            image,
-            min(memory // (maps + outputs), INT32_MAX // elements),
-            overlap=overlap,
-            multiple=self._multiple,
-            smallest=SMALLEST_TILE,
+        memory = memory_for_a_tile(self._weights.device)
+        pixels = min(memory // (maps + outputs), INT32_MAX // elements)
+        return side_for(
+            image, pixels, overlap=overlap, multiple=self._multiple, smallest=_SMALLEST_TILE
         )
 
     def _half(self, side: int) -> int:
-        if side // 2 < SMALLEST_TILE:
+        if side // 2 < _SMALLEST_TILE:
             around = f"{self._footprint.overlap} more on each side"
             raise ValueError(
                 f"out of memory on {self._weights.device} with a tile of {side} pixels and "
@@ -140,7 +187,7 @@ class Upscaler:
         try:
             return self._upscale(pixels, window)
         except (RuntimeError, MemoryError) as error:
-            if not tiles.is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
         # Only here, behind the block, the error is gone, and with it the tensors of its traceback
         if self._weights.device.type == "cuda":
@@ -177,3 +224,38 @@ def _require_rgb(pixels: Pixels) -> None:
         raise ValueError(
             f"the image is {pixels.dtype} {pixels.shape}: expected RGB, uint8 or uint16 (H, W, 3)"
         )
+
+
+def _parts(begin: int, end: int, side: int, multiple: int) -> list[tuple[int, int]]:
+    cells = -(-(end - begin) // multiple)
+    number = -(-cells // (side // multiple))
+    cuts = [begin + cells * part // number * multiple for part in range(number)]
+    return list(zip(cuts, [*cuts[1:], end], strict=True))
+
+
+def side_for(image: Window, pixels: int, *, overlap: int, multiple: int, smallest: int) -> int:
+    """The longest side of tiles that have at most `pixels` with their overlap, or `smallest`."""
+    longest = max(image.height, image.width)
+    for parts in count(1):
+        side = -(-longest // (parts * multiple)) * multiple
+        tiles = (tile.grown(overlap, within=image) for tile in image.split(side, multiple=multiple))
+        if side <= smallest or max(tile.height * tile.width for tile in tiles) <= pixels:
+            return side
+    raise AssertionError("unreachable: sides become shorter")
+
+
+def memory_for_a_tile(device: torch.device) -> int:
+    """Bytes of what is free now, with a part left for others."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return (free + kept) * 3 // 4
+    return min(CPU_LIMIT, free_memory() // 2)
+
+
+def is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
+    """Whether it was memory that lacked: for that of a CPU, torch has no type of error."""
+    # Of torch's allocator, and of oneDNN, which has no other words for it
+    words = ("can't allocate memory", "could not create a primitive")
+    is_of_its_type = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return is_of_its_type or any(phrase in str(error) for phrase in words)

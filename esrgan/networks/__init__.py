@@ -1,8 +1,7 @@
 from esrgan.networks.blocks import SMALL_KAIMING, Architecture, Initialise, scaled_kaiming
-from esrgan.networks.discriminators import UNetDiscriminator, VGGDiscriminator
+from esrgan.networks.discriminators import SRGANDiscriminator, UNetDiscriminator, VGGDiscriminator
 from esrgan.networks.rrdb import RRDBNet, scaled_kaiming_in_dense_blocks
-from esrgan.networks.srgan import SRGANDiscriminator, SRGANGenerator
-from esrgan.networks.srresnet import MSRResNet, SRResNet
+from esrgan.networks.srresnet import MSRResNet, SRGANGenerator, SRResNet
 
 __all__ = [
     "SMALL_KAIMING",

@@ -1,4 +1,9 @@
-"""What several networks are made of, and their first weights."""
+"""What several networks are made of, and their first weights.
+
+Every generator has two attributes: `scale`, the size of its output, that of the input being 1; and
+`architecture`. `initialise` draws its first weights. Its output is not clamped. Arguments out of
+range, and images of a size that a network does not take, are a ValueError.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,16 +16,12 @@ Initialise = Callable[[nn.Module], None]
 """Draws the first weights of a network, in place."""
 
 Architecture = dict[str, str | float]
-"""The arguments that build a generator again, and the name of its class under `network`."""
+"""The arguments that build a generator again, and the name of its class under `network`.
 
-UPSAMPLING_STEPS: dict[int, tuple[int, ...]] = {
-    1: (),
-    2: (2,),
-    3: (3,),
-    4: (2, 2),
-    8: (2, 2, 2),
-}
-"""The steps that make up an enlargement."""
+All but `initialise`, of which nothing is left when weights are loaded.
+"""
+
+_STEPS: dict[int, tuple[int, ...]] = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 
 
 def conv3x3(num_in: int, num_out: int) -> nn.Conv2d:
@@ -43,26 +44,19 @@ def leaky_relu(features: Tensor, *, slope: float = 0.2) -> Tensor:
 
 
 def upsampling_steps(factor: int, *, name: str) -> tuple[int, ...]:
-    """The steps of an enlargement by `factor`.
-
-    Raises:
-        ValueError: `factor`, called `name` in the message, cannot be built.
-    """
-    if factor not in UPSAMPLING_STEPS:
-        choices = ", ".join(map(str, UPSAMPLING_STEPS))
+    """The steps of an enlargement by `factor`; a ValueError calls it `name` if there are none."""
+    if factor not in _STEPS:
+        choices = ", ".join(map(str, _STEPS))
         raise ValueError(f"{name} ({factor}) must be one of {choices}")
-    return UPSAMPLING_STEPS[factor]
+    return _STEPS[factor]
 
 
-def require_positive(**values: float) -> None:
-    """Check the numbers that a network is built from, given by the names the user knows.
-
-    Raises:
-        ValueError: a value is zero, negative or not a number.
-    """
+def require_positive(**values: float) -> dict[str, float]:
+    """Return numbers by the names the user knows; one that is not above 0 is a ValueError."""
     for name, value in values.items():
         if not value > 0:
             raise ValueError(f"{name} ({value}) must be greater than 0")
+    return values
 
 
 @torch.no_grad()

@@ -16,18 +16,15 @@ from esrgan.networks.blocks import (
     upsampling_steps,
 )
 
-RELEASED_UNSHUFFLE = {1: 4, 2: 2}
-"""Scales whose released networks (Real-ESRGAN's) fold pixels into channels first."""
+_RELEASED_UNSHUFFLE = {1: 4, 2: 2}  # scales of Real-ESRGAN's that fold pixels into channels first
 
 
 class ResidualDenseBlock(nn.Module):
     """Five convolutions, each of which sees the block's input and all outputs before it."""
 
-    def __init__(
-        self, features: int, growth: int, residual_scaling: float, batch_norm: bool
-    ) -> None:
+    def __init__(self, features: int, growth: int, scaling: float, batch_norm: bool) -> None:
         super().__init__()
-        self.residual_scaling = residual_scaling
+        self.scaling = scaling
         self.conv1 = conv3x3(features, growth)
         self.conv2 = conv3x3(features + growth, growth)
         self.conv3 = conv3x3(features + 2 * growth, growth)
@@ -45,23 +42,21 @@ class ResidualDenseBlock(nn.Module):
         x3 = leaky_relu(self.norm3(self.conv3(torch.cat((x, x1, x2), dim=1))))
         x4 = leaky_relu(self.norm4(self.conv4(torch.cat((x, x1, x2, x3), dim=1))))
         x5 = self.norm5(self.conv5(torch.cat((x, x1, x2, x3, x4), dim=1)))
-        return torch.add(x, x5, alpha=self.residual_scaling)
+        return torch.add(x, x5, alpha=self.scaling)
 
 
 class ResidualInResidualDenseBlock(nn.Module):
     """Three dense blocks with a residual connection around them (figure 4 of the paper)."""
 
-    def __init__(
-        self, features: int, growth: int, residual_scaling: float, batch_norm: bool
-    ) -> None:
+    def __init__(self, features: int, growth: int, scaling: float, batch_norm: bool) -> None:
         super().__init__()
-        self.residual_scaling = residual_scaling
-        self.rdb1 = ResidualDenseBlock(features, growth, residual_scaling, batch_norm)
-        self.rdb2 = ResidualDenseBlock(features, growth, residual_scaling, batch_norm)
-        self.rdb3 = ResidualDenseBlock(features, growth, residual_scaling, batch_norm)
+        self.scaling = scaling
+        self.rdb1 = ResidualDenseBlock(features, growth, scaling, batch_norm)
+        self.rdb2 = ResidualDenseBlock(features, growth, scaling, batch_norm)
+        self.rdb3 = ResidualDenseBlock(features, growth, scaling, batch_norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.add(x, self.rdb3(self.rdb2(self.rdb1(x))), alpha=self.residual_scaling)
+        return torch.add(x, self.rdb3(self.rdb2(self.rdb1(x))), alpha=self.scaling)
 
 
 class RRDBNet(nn.Module):
@@ -76,16 +71,10 @@ class RRDBNet(nn.Module):
     `unshuffle=1`, for which spandrel takes it. Spandrel also expects `growth_channels` to be 32.
 
     `residual_scaling` multiplies the residual of every block, dense or not. `batch_norm`, for
-    ablations, normalises after each convolution before the enlargement. `initialise` draws the
-    first weights.
+    ablations, normalises after each convolution before the enlargement.
 
     Attributes:
-        scale: Size of the output, that of the input being 1.
         unshuffle: Height and width of the input must be multiples of it.
-        architecture: All arguments but `initialise`, and the name of the class under `network`.
-
-    Raises:
-        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -102,15 +91,14 @@ class RRDBNet(nn.Module):
     ) -> None:
         super().__init__()
         upsampling_steps(scale, name="scale")
-        unshuffle = RELEASED_UNSHUFFLE.get(scale, 1) if unshuffle is None else unshuffle
-        numbers: dict[str, float] = {
-            "num_features": num_features,
-            "num_blocks": num_blocks,
-            "growth_channels": growth_channels,
-            "residual_scaling": residual_scaling,
-            "unshuffle": unshuffle,
-        }
-        require_positive(**numbers)
+        unshuffle = _RELEASED_UNSHUFFLE.get(scale, 1) if unshuffle is None else unshuffle
+        numbers = require_positive(
+            num_features=num_features,
+            num_blocks=num_blocks,
+            growth_channels=growth_channels,
+            residual_scaling=residual_scaling,
+            unshuffle=unshuffle,
+        )
         self.architecture: Architecture = {"network": "RRDBNet", "scale": scale, **numbers}
         self.architecture |= {"batch_norm": batch_norm}
         self.scale = scale
@@ -118,8 +106,9 @@ class RRDBNet(nn.Module):
         self.upsampling = upsampling_steps(scale * unshuffle, name="scale times unshuffle")
         self.conv_first = conv3x3(3 * unshuffle**2, num_features)
         block = (num_features, growth_channels, residual_scaling, batch_norm)
-        blocks = [ResidualInResidualDenseBlock(*block) for _ in range(num_blocks)]
-        self.body = nn.Sequential(*blocks)
+        self.body = nn.Sequential(
+            *(ResidualInResidualDenseBlock(*block) for _ in range(num_blocks))
+        )
         self.conv_body = conv3x3(num_features, num_features)
         self.norm_body = normalisation(num_features, enabled=batch_norm)
         for step, _ in enumerate(self.upsampling, start=1):
@@ -129,13 +118,14 @@ class RRDBNet(nn.Module):
         initialise(self)
 
     def forward(self, lq: Tensor) -> Tensor:
-        """Enlarge; the result is not clamped.
-
-        Raises:
-            ValueError: height or width is not a multiple of `unshuffle`.
-        """
         if self.unshuffle > 1:
-            lq = self._unshuffle(lq)
+            height, width = lq.shape[-2:]
+            if height % self.unshuffle or width % self.unshuffle:
+                raise ValueError(
+                    f"the input's height and width ({height} and {width}) must be multiples of "
+                    f"{self.unshuffle} for this network of scale {self.scale}: pad or crop it"
+                )
+            lq = F.pixel_unshuffle(lq, self.unshuffle)
         features = self.conv_first(lq)
         features = features + self.norm_body(self.conv_body(self.body(features)))
         for step, factor in enumerate(self.upsampling, start=1):
@@ -143,15 +133,6 @@ class RRDBNet(nn.Module):
             features = leaky_relu(self.get_submodule(f"conv_up{step}")(features))
         sr: Tensor = self.conv_last(leaky_relu(self.conv_hr(features)))
         return sr
-
-    def _unshuffle(self, lq: Tensor) -> Tensor:
-        height, width = lq.shape[-2:]
-        if height % self.unshuffle or width % self.unshuffle:
-            raise ValueError(
-                f"the input's height and width ({height} and {width}) must be multiples of "
-                f"{self.unshuffle} for this network of scale {self.scale}: pad or crop it"
-            )
-        return F.pixel_unshuffle(lq, self.unshuffle)
 
 
 def scaled_kaiming_in_dense_blocks(network: nn.Module, *, scale: float) -> None:

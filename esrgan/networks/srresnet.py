@@ -1,4 +1,4 @@
-"""SRResNet, the generator of SRGAN, in the two forms that the ESRGAN authors have published."""
+"""SRResNet, the generator of SRGAN: as its paper has it, and as the ESRGAN authors wrote it."""
 
 import torch
 from torch import Tensor, nn
@@ -15,23 +15,61 @@ from esrgan.networks.blocks import (
     upsampling_steps,
 )
 
-_MSRRESNET_SCALES = (2, 3, 4)
-
 
 class ResidualBlock(nn.Module):
-    """Convolution, ReLU, convolution, each perhaps with BatchNorm, and the input added."""
+    """Convolution, activation, convolution, each perhaps with BatchNorm, and the input added."""
 
-    def __init__(self, num_features: int, residual_scaling: float, batch_norm: bool) -> None:
+    def __init__(
+        self, num_features: int, residual_scaling: float, batch_norm: bool, activation: nn.Module
+    ) -> None:
         super().__init__()
         self.residual_scaling = residual_scaling
         self.conv1 = conv3x3(num_features, num_features)
         self.norm1 = normalisation(num_features, enabled=batch_norm)
+        self.prelu = activation  # a PReLU has this name in files; another has nothing in them
         self.conv2 = conv3x3(num_features, num_features)
         self.norm2 = normalisation(num_features, enabled=batch_norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        residual = F.relu(self.norm1(self.conv1(x)), inplace=True)
+        residual = self.prelu(self.norm1(self.conv1(x)))
         return torch.add(x, self.norm2(self.conv2(residual)), alpha=self.residual_scaling)
+
+
+class SRGANGenerator(nn.Module):
+    """The generator of the SRGAN paper (arXiv:1609.04802, section 2.1 and figure 4).
+
+    Residual blocks with BatchNorm at the resolution of the input, then pixel-shuffle steps.
+    Its images are in [0, 1] like all others here, where the paper has [-1, 1] for the larger ones.
+    Each PReLU has one parameter. The paper enlarges by 4; of the other scales, 3 is one step of 3.
+    The first weights are PyTorch's own: the paper does not mention them.
+    """
+
+    def __init__(self, *, scale: int = 4, num_features: int = 64, num_blocks: int = 16) -> None:
+        super().__init__()
+        numbers = require_positive(num_features=num_features, num_blocks=num_blocks)
+        self.architecture: Architecture = {"network": "SRGANGenerator", "scale": scale, **numbers}
+        self.scale = scale
+        self.upsampling = upsampling_steps(scale, name="scale")
+        self.conv_first = nn.Conv2d(3, num_features, kernel_size=9, padding=4)
+        self.prelu_first = nn.PReLU()
+        self.body = nn.Sequential(
+            *(ResidualBlock(num_features, 1.0, True, nn.PReLU()) for _ in range(num_blocks))
+        )
+        self.conv_body = conv3x3(num_features, num_features)
+        self.norm_body = nn.BatchNorm2d(num_features)
+        for step, factor in enumerate(self.upsampling, start=1):
+            self.add_module(f"conv_up{step}", conv3x3(num_features, num_features * factor**2))
+            self.add_module(f"prelu_up{step}", nn.PReLU())
+        self.conv_last = nn.Conv2d(num_features, 3, kernel_size=9, padding=4)
+
+    def forward(self, lq: Tensor) -> Tensor:
+        features = self.prelu_first(self.conv_first(lq))
+        features = features + self.norm_body(self.conv_body(self.body(features)))
+        for step, factor in enumerate(self.upsampling, start=1):
+            features = F.pixel_shuffle(self.get_submodule(f"conv_up{step}")(features), factor)
+            features = self.get_submodule(f"prelu_up{step}")(features)
+        sr: Tensor = self.conv_last(features)
+        return sr
 
 
 class SRResNet(nn.Module):
@@ -42,15 +80,7 @@ class SRResNet(nn.Module):
     convolution at the end of the body and adds the enlarged input to the output.
 
     `batch_norm` normalises before the enlargement (the blocks and the end of the body),
-    `batch_norm_hr` after it (Exp_BNinHR in table 1 of the ESRGAN supplement). `initialise` draws
-    the first weights.
-
-    Attributes:
-        scale: Size of the output, that of the input being 1.
-        architecture: All arguments but `initialise`, and the name of the class under `network`.
-
-    Raises:
-        ValueError: an argument is out of range.
+    `batch_norm_hr` after it (Exp_BNinHR in table 1 of the ESRGAN supplement).
     """
 
     def __init__(
@@ -65,21 +95,16 @@ class SRResNet(nn.Module):
         initialise: Initialise = SMALL_KAIMING,
     ) -> None:
         super().__init__()
-        numbers: dict[str, float] = {
-            "num_features": num_features,
-            "num_blocks": num_blocks,
-            "residual_scaling": residual_scaling,
-        }
-        require_positive(**numbers)
+        numbers = require_positive(
+            num_features=num_features, num_blocks=num_blocks, residual_scaling=residual_scaling
+        )
         self.architecture: Architecture = {"network": "SRResNet", "scale": scale, **numbers}
         self.architecture |= {"batch_norm": batch_norm, "batch_norm_hr": batch_norm_hr}
         self.scale = scale
         self.upsampling = upsampling_steps(scale, name="scale")
         self.conv_first = conv3x3(3, num_features)
-        blocks = [
-            ResidualBlock(num_features, residual_scaling, batch_norm) for _ in range(num_blocks)
-        ]
-        self.body = nn.Sequential(*blocks)
+        block = (num_features, residual_scaling, batch_norm, nn.ReLU(inplace=True))
+        self.body = nn.Sequential(*(ResidualBlock(*block) for _ in range(num_blocks)))
         self.conv_body = conv3x3(num_features, num_features)
         self.norm_body = normalisation(num_features, enabled=batch_norm)
         for step, factor in enumerate(self.upsampling, start=1):
@@ -91,7 +116,6 @@ class SRResNet(nn.Module):
         initialise(self)
 
     def forward(self, lq: Tensor) -> Tensor:
-        """Enlarge; the result is not clamped."""
         features = self.conv_first(lq)
         features = features + self.norm_body(self.conv_body(self.body(features)))
         for step, factor in enumerate(self.upsampling, start=1):
@@ -107,15 +131,8 @@ class MSRResNet(nn.Module):
 
     It is BasicSR's network of that name, whose names the layers have; many released weights are
     its. Unlike `SRResNet` it has no convolution at the end of the body, a leaky ReLU of slope 0.1,
-    and never BatchNorm. `initialise` draws the first weights; BasicSR, too, has every layer times
-    0.1.
-
-    Attributes:
-        scale: Size of the output, that of the input being 1: 2, 3 (in one step) or 4.
-        architecture: All arguments but `initialise`, and the name of the class under `network`.
-
-    Raises:
-        ValueError: an argument is out of range.
+    and never BatchNorm. It enlarges by 2, 3 (in one step) or 4. BasicSR, too, draws the first
+    weights of every layer times 0.1.
     """
 
     def __init__(
@@ -127,20 +144,16 @@ class MSRResNet(nn.Module):
         initialise: Initialise = SMALL_KAIMING,
     ) -> None:
         super().__init__()
-        if scale not in _MSRRESNET_SCALES:
-            choices = ", ".join(map(str, _MSRRESNET_SCALES))
-            raise ValueError(f"scale ({scale}) must be one of {choices}")
-        numbers: dict[str, float] = {"num_features": num_features, "num_blocks": num_blocks}
-        require_positive(**numbers)
+        if scale not in (2, 3, 4):
+            raise ValueError(f"scale ({scale}) must be one of 2, 3, 4")
+        numbers = require_positive(num_features=num_features, num_blocks=num_blocks)
         self.architecture: Architecture = {"network": "MSRResNet", "scale": scale, **numbers}
         self.scale = scale
         self.upsampling = upsampling_steps(scale, name="scale")
         self.conv_first = conv3x3(3, num_features)
-        blocks = [
-            ResidualBlock(num_features, residual_scaling=1.0, batch_norm=False)
-            for _ in range(num_blocks)
-        ]
-        self.body = nn.Sequential(*blocks)
+        self.body = nn.Sequential(
+            *(ResidualBlock(num_features, 1.0, False, nn.ReLU(True)) for _ in range(num_blocks))
+        )
         for step, factor in enumerate(self.upsampling, start=1):
             self.add_module(f"upconv{step}", conv3x3(num_features, num_features * factor**2))
         self.conv_hr = conv3x3(num_features, num_features)
@@ -148,7 +161,6 @@ class MSRResNet(nn.Module):
         initialise(self)
 
     def forward(self, lq: Tensor) -> Tensor:
-        """Enlarge; the result is not clamped."""
         features = self.body(leaky_relu(self.conv_first(lq), slope=0.1))
         for step, factor in enumerate(self.upsampling, start=1):
             features = F.pixel_shuffle(self.get_submodule(f"upconv{step}")(features), factor)

@@ -48,7 +48,8 @@ class AfterIteration(Callback):
         self.iterations = iterations
         # not self.log: Lightning puts its own there
         self.training_log, self.validation, self.checkpoints = log, validation, checkpoints
-        self.stop, self.progress = stop, Progress()
+        self.stop = stop
+        self.progress = Progress(total=iterations, done=0, show=False)
         self.resume_from = resume_from
         self.settings = settings
         self.warnings: Mapping[str, str] = {}
@@ -71,11 +72,8 @@ class AfterIteration(Callback):
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = _nothing  # type: ignore[method-assign]
         self.stop.listen()
         self.training_log.start_clock()
-        self.progress.start(
-            total=self.iterations,
-            done=_stage(pl_module).iteration,
-            show=trainer.is_global_zero,
-        )
+        done = _stage(pl_module).iteration
+        self.progress = Progress(total=self.iterations, done=done, show=trainer.is_global_zero)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.progress.close()

@@ -44,7 +44,7 @@ def enlarge(
 
 
 def enlarge_alpha(alpha: Pixels, upscaler: "Upscaler") -> Pixels:
-    """(H, W) in, (H·scale, W·scale) out. Where it is the same everywhere, it needs no network."""
+    """(H, W) in, (H·scale, W·scale) out; constant alpha needs no network."""
     height, width = (upscaler.scale * side for side in alpha.shape)
     if alpha.min() == alpha.max():
         return np.full((height, width), alpha[0, 0], alpha.dtype)
@@ -64,12 +64,7 @@ def mean_of_channels(colour: Pixels) -> Pixels:
 
 
 def extend_colours(colour: Pixels, alpha: Pixels) -> Pixels:
-    """The colours, and wherever alpha is 0 a smooth continuation of those around.
-
-    Args:
-        colour: (H, W, 3).
-        alpha: (H, W). Where it is 0 everywhere, there is nothing to continue.
-    """
+    """The colours (H, W, 3), and where alpha (H, W) is 0 a smooth continuation of those around."""
     if not alpha.any() or alpha.all():
         return colour
     weights = alpha.astype(np.float32)[..., None]
@@ -115,6 +110,5 @@ def resize(picture: Picture, *, height: int, width: int) -> Picture:
 def _resize(channel: Pixels, height: int, width: int) -> Pixels:
     exact = Pillow.fromarray(channel.astype(np.float32))
     resized = np.asarray(exact.resize((width, height), Pillow.Resampling.LANCZOS))
-    return cast(
-        "Pixels", np.rint(resized).clip(0, np.iinfo(channel.dtype).max).astype(channel.dtype)
-    )
+    pixels = np.rint(resized).clip(0, np.iinfo(channel.dtype).max)
+    return cast("Pixels", pixels.astype(channel.dtype))

@@ -41,15 +41,14 @@ class Job(NamedTuple):
 
 
 class Work(Protocol):
-    """The three parts of a job. ValueError, MemoryError, OSError: this picture fails, no other."""
+    """The three parts of a job, the last of which returns the number of pixels of the result.
+
+    ValueError, MemoryError, OSError: this picture fails, no other.
+    """
 
     def read(self, job: Job) -> Picture: ...
-
     def enlarge(self, job: Job, picture: Picture) -> Picture: ...
-
-    def write(self, job: Job, picture: Picture) -> int:
-        """Returns the number of pixels."""
-        ...
+    def write(self, job: Job, picture: Picture) -> int: ...
 
 
 class Done(NamedTuple):
@@ -77,12 +76,10 @@ def find_images(words: Sequence[str], *, output: Path) -> list[Found]:
 
 
 def _existing(word: str) -> list[Path]:
-    if Path(word).exists():
-        return [Path(word)]
-    paths = [Path(name) for name in sorted(glob.glob(word, recursive=True))]  # noqa: PTH207
-    if not paths:
+    names = [word] if Path(word).exists() else sorted(glob.glob(word, recursive=True))  # noqa: PTH207
+    if not names:
         raise ValueError(f"{word} must be a file, a folder or a pattern such as 'photos/*.jpg'")
-    return paths
+    return [Path(name) for name in names]
 
 
 def _images(folder: Path, output: Path) -> list[Found]:

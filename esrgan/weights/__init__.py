@@ -1,8 +1,7 @@
-from esrgan.weights.architecture import Generator, multiple_of
+from esrgan.weights.architecture import Generator, architecture_of, multiple_of, scale_of
 from esrgan.weights.interpolation import interpolate, lineage_warning
 from esrgan.weights.keys import KEY_LAYOUTS
 from esrgan.weights.load import generator_in, load_discriminator, load_generator, load_into
-from esrgan.weights.onnx import save_onnx
 from esrgan.weights.reading import (
     EMA,
     RAW,
@@ -11,7 +10,7 @@ from esrgan.weights.reading import (
     read_metadata,
     read_weights_file,
 )
-from esrgan.weights.release import save_release
+from esrgan.weights.release import save_onnx, save_release
 
 __all__ = [
     "EMA",
@@ -19,6 +18,7 @@ __all__ = [
     "RAW",
     "Generator",
     "WeightsError",
+    "architecture_of",
     "generator_in",
     "interpolate",
     "lineage_warning",
@@ -31,4 +31,5 @@ __all__ = [
     "read_weights_file",
     "save_onnx",
     "save_release",
+    "scale_of",
 ]

@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, Self, TypedDict, cast
+from collections.abc import Mapping
+from typing import Any, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,40 +11,16 @@ from torch import Tensor, nn
 from esrgan import networks
 from esrgan.networks import Architecture
 
+Generator = nn.Module
+"""A module that makes images larger: `lq` in, `sr` out, (N, 3, H, W).
 
-class Generator(Protocol):
-    """A module that makes images larger: `lq` in, `sr` out, (N, 3, H, W).
-
-    The methods are those of `nn.Module` that are used of it: no protocol can inherit them. Where
-    the sides of `lq` must be multiples of a number, it is in an attribute `unshuffle`.
-
-    Attributes:
-        scale: Size of the output, that of the input being 1.
-        architecture: The arguments that build it again, and the name of its class under `network`.
-    """
-
-    scale: int
-    architecture: Architecture
-
-    def __call__(self, lq: Tensor, /) -> Tensor: ...
-    def parameters(self) -> Iterator[nn.Parameter]: ...
-    def modules(self) -> Iterator[nn.Module]: ...
-    def state_dict(self) -> dict[str, Tensor]: ...
-    def load_state_dict(
-        self, state: Mapping[str, Any], /, strict: bool = True, assign: bool = False
-    ) -> object: ...
-    def to(self, *args: Any, **kwargs: Any) -> Self: ...
-    def eval(self) -> Self: ...
-
+It has the attributes `scale` and `architecture`, and `unshuffle` where height and width of `lq`
+must be multiples of a number.
+"""
 
 Discriminator = networks.VGGDiscriminator | networks.UNetDiscriminator | networks.SRGANDiscriminator
 
-_READ_FROM_SHAPES = {
-    networks.RRDBNet,
-    networks.SRResNet,
-    networks.MSRResNet,
-    networks.SRGANGenerator,
-}
+_READ_FROM_SHAPES = {"RRDBNet", "SRResNet", "MSRResNet", "SRGANGenerator"}
 
 
 class _Sizes(TypedDict):
@@ -53,12 +29,22 @@ class _Sizes(TypedDict):
     num_blocks: int
 
 
-def multiple_of(network: Generator | nn.Module) -> int:
+def scale_of(network: Generator) -> int:
+    """Size of its output, that of its input being 1."""
+    return cast(int, network.scale)
+
+
+def architecture_of(network: Generator) -> Architecture:
+    """The arguments that build it again, and the name of its class under `network`."""
+    return cast(Architecture, network.architecture)
+
+
+def multiple_of(network: Generator) -> int:
     """What height and width of its input must be multiples of."""
     return int(getattr(network, "unshuffle", 1))
 
 
-def build_generator_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Generator:
+def build_generator(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Generator:
     """The generator whose weights these are, without their values.
 
     Args:
@@ -70,11 +56,12 @@ def build_generator_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]
     Raises:
         ValueError: the weights are of no network known here.
     """
-    network_class = vars(networks).get(str(declared.get("network")))
+    name = str(declared.get("network"))
+    network_class = vars(networks).get(name)
     if (
-        isinstance(network_class, type)
+        name not in _READ_FROM_SHAPES
+        and isinstance(network_class, type)
         and issubclass(network_class, nn.Module)
-        and network_class not in _READ_FROM_SHAPES
     ):
         return _build_as_declared(network_class, declared)
     with torch.device("meta"):
@@ -83,10 +70,15 @@ def build_generator_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]
         if "prelu_first.weight" in state:
             return networks.SRGANGenerator(**_sizes(state, step="conv_up"))
         if "body.0.conv1.weight" in state and "conv_body.weight" in state:
-            return _build_srresnet(state, declared)
+            return networks.SRResNet(
+                **_sizes(state, step="conv_up"),
+                residual_scaling=_number(declared, "residual_scaling", default=1.0),
+                batch_norm="norm_body.weight" in state,
+                batch_norm_hr="norm_hr.weight" in state,
+            )
         if "body.0.conv1.weight" in state and "upconv1.weight" in state:
             return networks.MSRResNet(**_sizes(state, step="upconv"))
-    if _is_unet(state) or _first_layer(state):
+    if _is_unet(state) or _is_in_stages(state):
         raise ValueError(
             f"it holds a discriminator ({', '.join(list(state)[:3])}, …), and a generator is needed"
         )
@@ -97,11 +89,8 @@ def build_generator_for(state: Mapping[str, Tensor], declared: Mapping[str, Any]
     )
 
 
-def build_discriminator_for(state: Mapping[str, Tensor]) -> Discriminator:
-    """The discriminator whose weights these are, without values (on the meta device).
-
-    Args:
-        state: weights under the names of BasicSR and Real-ESRGAN.
+def build_discriminator(state: Mapping[str, Tensor]) -> Discriminator:
+    """The discriminator whose weights these are, in the names of Real-ESRGAN, without their values.
 
     Raises:
         ValueError: the weights are of no discriminator known here.
@@ -109,8 +98,8 @@ def build_discriminator_for(state: Mapping[str, Tensor]) -> Discriminator:
     with torch.device("meta"):
         if _is_unet(state):
             return networks.UNetDiscriminator(num_features=_shape(state, "conv0.weight", 4)[0])
-        if _first_layer(state):
-            return _build_with_linear_layers(state)
+        if _is_in_stages(state):
+            return _build_in_stages(state)
     if "conv_first.weight" in state:
         raise ValueError("it holds a generator (conv_first.weight), and a discriminator is needed")
     raise ValueError(
@@ -130,7 +119,7 @@ def _build_as_declared(network_class: type[nn.Module], declared: Mapping[str, An
         raise ValueError(f"its architecture entry builds no {name}: {error}") from error
     if not hasattr(network, "architecture"):
         raise ValueError(f"its architecture entry names {name}, which is no generator")
-    return cast(Generator, network)
+    return network
 
 
 def _build_rrdb(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> networks.RRDBNet:
@@ -139,9 +128,9 @@ def _build_rrdb(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> net
     if channels != 3 * unshuffle**2:
         raise ValueError(f"conv_first takes {channels} channels; RGB networks take 3, 12 or 48")
     num_steps = _count(state, r"conv_up(\d+)\.weight")
-    is_one_step_of_3 = num_steps == unshuffle == 1 and declared.get("scale") == 3
+    is_by_3 = num_steps == unshuffle == 1 and declared.get("scale") == 3
     return networks.RRDBNet(
-        scale=3 if is_one_step_of_3 else 2**num_steps // unshuffle,
+        scale=3 if is_by_3 else 2**num_steps // unshuffle,
         num_features=num_features,
         num_blocks=_count(state, r"body\.(\d+)\.rdb1\.conv1\.weight"),
         growth_channels=_conv_shape(state, "body.0.rdb1.conv1.weight")[0],
@@ -151,24 +140,13 @@ def _build_rrdb(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> net
     )
 
 
-def _build_srresnet(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> networks.SRResNet:
-    return networks.SRResNet(
-        **_sizes(state, step="conv_up"),
-        residual_scaling=_number(declared, "residual_scaling", default=1.0),
-        batch_norm="norm_body.weight" in state,
-        batch_norm_hr="norm_hr.weight" in state,
-    )
-
-
 def _sizes(state: Mapping[str, Tensor], *, step: str) -> _Sizes:
     """The arguments of networks of residual blocks and pixel-shuffle steps."""
     num_features, _ = _conv_shape(state, "conv_first.weight")
     num_steps = _count(state, rf"{step}(\d+)\.weight")
-    is_one_step_of_3 = (
-        num_steps == 1 and _conv_shape(state, f"{step}1.weight")[0] == 9 * num_features
-    )
+    is_by_3 = num_steps == 1 and _conv_shape(state, f"{step}1.weight")[0] == 9 * num_features
     return {
-        "scale": 3 if is_one_step_of_3 else 2**num_steps,
+        "scale": 3 if is_by_3 else 2**num_steps,
         "num_features": num_features,
         "num_blocks": _count(state, r"body\.(\d+)\.conv1\.weight"),
     }
@@ -178,14 +156,12 @@ def _is_unet(state: Mapping[str, Tensor]) -> bool:
     return all(key in state for key in ("conv0.weight", "conv1.weight_orig", "conv9.weight"))
 
 
-def _first_layer(state: Mapping[str, Tensor]) -> str | None:
-    """Of a discriminator that ends in linear layers, with or without spectral normalisation."""
-    return next((key for key in ("conv0_0.weight", "conv0_0.weight_orig") if key in state), None)
+def _is_in_stages(state: Mapping[str, Tensor]) -> bool:
+    """Whether it is a discriminator that ends in linear layers."""
+    return "conv0_0.weight" in state or "conv0_0.weight_orig" in state
 
 
-def _build_with_linear_layers(
-    state: Mapping[str, Tensor],
-) -> networks.VGGDiscriminator | networks.SRGANDiscriminator:
+def _build_in_stages(state: Mapping[str, Tensor]) -> Discriminator:
     spectral_norm = "conv0_0.weight_orig" in state
     part = "weight_orig" if spectral_norm else "weight"
     first, second = _shape(state, f"conv0_0.{part}", 4), _shape(state, f"conv0_1.{part}", 4)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from esrgan.weights.architecture import Generator
+from esrgan.weights.architecture import Generator, architecture_of
 
 SAME_LINEAGE = 0.3
 """Measured `lineage_similarity`: 0.7 or more after a fine-tuning, harsh ones of small networks
@@ -48,21 +48,19 @@ def lineage_similarity(a: Generator, b: Generator) -> float:
     third. Fine-tuning keeps the filters correlated (X. Wang et al., Deep Network Interpolation,
     CVPR 2019), and the cosine near 1; filters that were trained apart are orthogonal. Trainings
     that began from the same random weights look related as long as they are short.
-
-    Raises:
-        ValueError: the networks are not of one architecture.
     """
     _refuse_different(a, b)
     state = b.state_dict()
-    convolutions = {key: x for key, x in a.state_dict().items() if x.dim() == 4}
-    return median(_cosine(x, state[key]) for key, x in convolutions.items())
+    pairs = [
+        (x.flatten(), state[key].flatten()) for key, x in a.state_dict().items() if x.dim() == 4
+    ]
+    return median(F.cosine_similarity(x.double(), y.double(), dim=0).item() for x, y in pairs)
 
 
 def lineage_warning(a: Generator, b: Generator, *, names: str) -> str | None:
     """What to say of two networks, called `names`, that are less alike than `SAME_LINEAGE`.
 
-    Raises:
-        ValueError: the networks are not of one architecture.
+    As `interpolate`, it refuses networks of different architecture.
     """
     similarity = lineage_similarity(a, b)
     if similarity >= SAME_LINEAGE:
@@ -75,23 +73,18 @@ def lineage_warning(a: Generator, b: Generator, *, names: str) -> str | None:
 
 
 def _refuse_different(a: Generator, b: Generator) -> None:
-    differences = [
-        f"{name} is {value} and {b.architecture.get(name, 'not known')}"
-        for name, value in a.architecture.items()
-        if value != b.architecture.get(name)
-    ]
+    other = architecture_of(b)
+    differences = ", ".join(
+        f"{name} is {value} and {other.get(name, 'not known')}"
+        for name, value in architecture_of(a).items()
+        if value != other.get(name)
+    )
     if differences:
-        raise ValueError(
-            "only networks of one architecture can be interpolated: in these two, "
-            + ", ".join(differences)
-        )
+        rule = "only networks of one architecture can be interpolated"
+        raise ValueError(f"{rule}: in these two, {differences}")
 
 
 def _mix(x: Tensor, y: Tensor, alpha: float) -> Tensor:
     if not x.is_floating_point():
         return x if alpha < 0.5 else y
     return (1 - alpha) * x.float() + alpha * y.float()
-
-
-def _cosine(x: Tensor, y: Tensor) -> float:
-    return F.cosine_similarity(x.flatten().double(), y.flatten().double(), dim=0).item()

@@ -5,29 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from esrgan.weights.architecture import (
-    Discriminator,
-    Generator,
-    build_discriminator_for,
-    build_generator_for,
-)
+from esrgan.weights import architecture, reading
+from esrgan.weights.architecture import Discriminator, Generator
 from esrgan.weights.keys import StateDict
-from esrgan.weights.reading import (
-    DISCRIMINATOR,
-    GENERATOR,
-    Part,
-    WeightsError,
-    WeightsFile,
-    load_state_dict_file,
-    read_weights_file,
-)
+from esrgan.weights.reading import GENERATOR, Part, WeightsError, WeightsFile
 
-_NUM_NAMED = 5
-"""How many keys a report names of each kind."""
+_NUM_NAMED = 5  # keys of each kind, in a report
 
-_Network = TypeVar("_Network", Generator, Discriminator)
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +40,11 @@ class MatchReport:
             for key, (in_file, in_network) in self.mismatched.items()
         )
         lines = [f"{len(self.matched)} of the network's {num_in_network} tensors fit"]
-        lines += _line("missing from the file", self.missing)
-        lines += _line("not in the network", self.unexpected)
-        lines += _line("of another shape", shapes)
+        kinds = {"missing from the file": self.missing, "not in the network": self.unexpected}
+        for what, keys in (kinds | {"of another shape": shapes}).items():
+            more = ", …" if len(keys) > _NUM_NAMED else ""
+            if keys:
+                lines.append(f"{len(keys)} {what}: {', '.join(keys[:_NUM_NAMED])}{more}")
         return "\n".join(lines)
 
 
@@ -66,47 +55,40 @@ def load_generator(path: Path | str, *, part: Part = GENERATOR) -> Generator:
     Residual scaling, and that one step of RRDBNet enlarges by 3, are not to be seen there: they are
     taken from the file's `architecture` entry (our releases and checkpoints have it), and are
     otherwise as published: 0.2 in RRDBNet, 1 in SRResNet, no step of 3. All other generators of
-    `esrgan.networks` are built from that entry.
-
-    Args:
-        path: .pth, .pt, .ckpt or .safetensors.
-        part: which of a file's weights: the average (EMA) where there is one, unless told.
+    `esrgan.networks` are built from that entry. Of several sets of weights, the average (EMA) is
+    taken unless `part` says otherwise.
 
     Raises:
         WeightsError: as for `load_state_dict_file`, or the weights are of no network known here.
     """
-    return generator_in(read_weights_file(path), part=part)
+    return generator_in(reading.read_weights_file(path), part=part)
 
 
 def generator_in(file: WeightsFile, *, part: Part = GENERATOR) -> Generator:
     """`load_generator` of a file that has been read; the network takes over its tensors."""
-    return _network_in(file, part, lambda state: build_generator_for(state, file.architecture))
+    return _network_in(file, part, lambda s: architecture.build_generator(s, file.architecture))
 
 
 def load_discriminator(path: Path | str) -> Discriminator:
-    """The discriminator that a file or a checkpoint of a run holds, as `load_generator` gives one.
-
-    Its kind and the size of its images are read from the shapes of the weights.
+    """The discriminator that a file holds: its kind and `input_size` are read from the shapes.
 
     Raises:
         WeightsError: as for `load_state_dict_file`, or there is no discriminator known here.
     """
-    return _network_in(read_weights_file(path), DISCRIMINATOR, build_discriminator_for)
+    file = reading.read_weights_file(path)
+    return _network_in(file, reading.DISCRIMINATOR, architecture.build_discriminator)
 
 
 def load_into(network: Generator, path: Path | str, *, allow_partial: bool) -> MatchReport:
-    """Start a network from the weights of a file, in place.
+    """Start a network from the weights of a file, in place; `allow_partial`: from those that fit.
 
-    Args:
-        network: left as it is when an error is raised.
-        path: any file that `load_state_dict_file` reads.
-        allow_partial: load what fits and leave the rest of the network as it is.
+    When an error is raised, the network is as it was.
 
     Raises:
         WeightsError: as for `load_state_dict_file`; or nothing fits, or not everything does and
             `allow_partial` is not set.
     """
-    state = load_state_dict_file(path)
+    state = reading.load_state_dict_file(path)
     report = compare(state, network.state_dict())
     if not report.matched:
         raise WeightsError(f"nothing in {path} fits the network:\n{report}")
@@ -145,8 +127,3 @@ def _network_in(file: WeightsFile, part: Part, build: Callable[[StateDict], _Net
         raise WeightsError(f"{file.path} looks like {name}, but does not fit it:\n{report}")
     network.load_state_dict(state, assign=True)
     return network.eval()
-
-
-def _line(what: str, keys: tuple[str, ...]) -> list[str]:
-    more = ", …" if len(keys) > _NUM_NAMED else ""
-    return [f"{len(keys)} {what}: {', '.join(keys[:_NUM_NAMED])}{more}"] if keys else []

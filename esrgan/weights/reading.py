@@ -22,11 +22,10 @@ class WeightsError(ValueError):
     """A weight file cannot be used; the message names it."""
 
 
-CONTAINERS = ("state_dict", "model_state_dict", "model", "net")
-"""Wrappers that do not say of which network: Lightning, MMagic and training loops of any kind."""
-
-WRAPPING_PREFIXES = ("module.", "_orig_mod.")
-"""Put before each name by data-parallel wrappers and `torch.compile`."""
+# Wrappers that do not say of which network: Lightning, MMagic and training loops of any kind
+_CONTAINERS = ("state_dict", "model_state_dict", "model", "net")
+# Put before each name by data-parallel wrappers and `torch.compile`
+_WRAPPING_PREFIXES = ("module.", "_orig_mod.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +34,7 @@ class Part:
 
     Attributes:
         name: for messages.
-        wrappers: keys of the file that they may be under, the preferred first; `CONTAINERS` may be
+        wrappers: keys of the file that they may be under, the preferred first; `_CONTAINERS` may be
             around these.
         prefixes: what may be before each of their names, the preferred first.
         marked: whether one of these must be there. Where not, a file of bare weights is this part.
@@ -48,7 +47,7 @@ class Part:
 
     def unwrap(self, content: _Mapping) -> tuple[_Mapping, bool]:
         """What is inside of all wrappers, and whether one of this part's own was there."""
-        for key in (*self.wrappers, *CONTAINERS):
+        for key in (*self.wrappers, *_CONTAINERS):
             if isinstance(content.get(key), Mapping):
                 inner, marked = self.unwrap(content[key])
                 return inner, marked or key in self.wrappers
@@ -56,7 +55,7 @@ class Part:
 
     def strip(self, state: StateDict) -> tuple[StateDict, bool]:
         """The same for the names of the weights. Where some have a prefix, others are left out."""
-        for prefix in (*self.prefixes, *WRAPPING_PREFIXES):
+        for prefix in (*self.prefixes, *_WRAPPING_PREFIXES):
             inner = {k.removeprefix(prefix): t for k, t in state.items() if k.startswith(prefix)}
             if inner:
                 bare, marked = self.strip(inner)
@@ -94,16 +93,17 @@ DISCRIMINATOR = Part(
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsFile:
-    """The content of a file, read but not understood."""
+    """The content of a file, read but not understood; what it says of its network and of itself."""
 
     path: Path
     content: _Mapping
     architecture: Mapping[str, Any]
-    """What the file says of its network; empty where it says nothing."""
     metadata: _Mapping
 
     def weights(self, part: Part) -> StateDict:
         """One network's, in the names of the released networks, as float32 on the CPU.
+
+        Wrappers and prefixes of other programs are taken off.
 
         Raises:
             WeightsError: the part is not there, is anything but weights, or one is not finite.
@@ -152,25 +152,16 @@ def read_weights_file(path: Path | str) -> WeightsFile:
 
 
 def load_state_dict_file(path: Path | str) -> StateDict:
-    """Read the weights of a generator from .pth, .pt, .ckpt or .safetensors.
-
-    Wrappers and prefixes of other programs are taken off, the sets of layer names that the authors
-    have used become one, half precision becomes float32. An average of the weights (EMA) is
-    preferred.
+    """Read the weights of a generator, of which the average (EMA) is preferred.
 
     Raises:
-        WeightsError: the file cannot be read, holds anything but weights, or a weight that is not
-            finite.
+        WeightsError: the file cannot be read, holds anything but weights, or one is not finite.
     """
     return read_weights_file(path).weights(GENERATOR)
 
 
 def read_metadata(path: Path | str) -> dict[str, str]:
-    """`WeightsFile.describe` of a path.
-
-    Raises:
-        WeightsError: the file cannot be read.
-    """
+    """`WeightsFile.describe` of a path."""
     return read_weights_file(path).describe()
 
 
@@ -208,7 +199,7 @@ def _check_tensors(path: Path, content: _Mapping, part: Part) -> StateDict:
     if strange or not content:
         raise WeightsError(
             f"{path} holds no {part.name}: no weights by name, bare or under one of "
-            f"{', '.join((*part.wrappers, *CONTAINERS))}; it has "
+            f"{', '.join((*part.wrappers, *_CONTAINERS))}; it has "
             f"{', '.join(strange[:5]) or 'nothing'}"
         )
     return {str(key): value for key, value in content.items()}

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from esrgan.downloads.table import Entry, Source
-from esrgan.downloads.transfer import Patience
 
-QUICK = Patience(stall=0.2, tries=3, pause=0, worth=10**6)
+QUICK = {"_STALL": 0.2, "_TRIES": 3, "_PAUSE": 0, "_WORTH": 10**6}
+"""Of `esrgan.downloads.transfer`, for the server fixture."""
 
 
 @dataclass(frozen=True, kw_only=True)

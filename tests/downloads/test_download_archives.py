@@ -8,9 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from download_server import QUICK, entry, no_bar, tree
+from download_server import entry, no_bar, tree
 
-from esrgan.downloads.archives import Limits, unpack
+from esrgan.downloads.archives import unpack
 from esrgan.downloads.install import install
 from esrgan.downloads.table import Source
 
@@ -37,7 +37,7 @@ def tarred(path: Path, members: dict[str, bytes], *, mode: str = "w") -> Path:
 def by_hand(file: Path, folder: Path, *, folders=None, **source: object) -> None:
     """Installs a set of which the archive was fetched by hand."""
     wanted = Source(file=file.name, page="", folders=folders or {"HR": "HR"}, **source)
-    install(entry(wanted, target="Set"), folder, by_hand=file.parent, patience=QUICK, bars=no_bar)
+    install(entry(wanted, target="Set"), folder, by_hand=file.parent, bars=no_bar)
 
 
 def refusal(file: Path) -> str:
@@ -205,12 +205,16 @@ def test_a_rare_compression_is_refused(tmp_path):
     assert "neither stored nor deflated" in refusal(file)
 
 
-def test_too_many_members_and_too_many_bytes_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("limit", "value", "reason"), [("_MAX_MEMBERS", 1, "1 members"), ("_MAX_SIZE", 10, "10 bytes")]
+)
+def test_too_many_members_and_too_many_bytes_are_refused(
+    limit, value, reason, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(f"esrgan.downloads.archives.{limit}", value)
     file = zipped(tmp_path / "set.zip", IMAGES)
-    for limits, reason in ((Limits(members=1), "1 members"), (Limits(size=10), "10 bytes")):
-        (tmp_path / reason).mkdir()
-        with pytest.raises(ValueError, match=f"more than {reason}"):
-            unpack(file, tmp_path / reason, {"HR": ""}, limits=limits, progress=lambda number: None)
+    with pytest.raises(ValueError, match=f"more than {reason}"):
+        unpack(file, tmp_path, {"HR": ""}, progress=lambda number: None)
 
 
 def damage_a_byte(data: bytearray) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from download_server import QUICK, Answer, entry, no_bar, tree
+from download_server import Answer, entry, no_bar, tree
 
 from esrgan.downloads.install import install
 from esrgan.downloads.table import Source, read_table
@@ -35,7 +35,7 @@ def source(*addresses: str, file: str = "set.zip", **known: object) -> Source:
 
 def get(*sources: Source, output: Path, **options: object) -> Path:
     wanted = entry(*sources, target="Set")
-    return install(wanted, output, patience=QUICK, bars=no_bar, **options)
+    return install(wanted, output, bars=no_bar, **options)
 
 
 def test_an_archive_is_fetched_unpacked_and_removed(server, packed, tmp_path):
@@ -186,7 +186,7 @@ def test_a_copy_that_fails_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("esrgan.downloads.install.flush", fail)
     wanted = entry(Source(file="a.npz", page=""), target="new/a.npz")
     with pytest.raises(OSError, match="Input/output"):
-        install(wanted, tmp_path, by_hand=tmp_path, patience=QUICK, bars=no_bar)
+        install(wanted, tmp_path, by_hand=tmp_path, bars=no_bar)
     assert tree(tmp_path) == {"a.npz": b"parameters"}
 
 

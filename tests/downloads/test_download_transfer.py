@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from download_server import QUICK, Answer, Server, entry, no_bar, tree
+from download_server import Answer, Server, entry, no_bar, tree
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from esrgan.downloads.install import install
 from esrgan.downloads.table import Source
-from esrgan.downloads.transfer import Bars, Patience
+from esrgan.downloads.transfer import Bars
 
 DATA = bytes(range(256)) * 40  # 10,240 bytes
 OTHER = bytes(reversed(DATA))
@@ -28,13 +28,12 @@ def fetch(
     folder: Path,
     *,
     known: bool = True,
-    patience: Patience = QUICK,
     bars: Bars = no_bar,
     **source: object,
 ) -> None:
     digest = {"size": len(DATA), "sha256": hashlib.sha256(DATA).hexdigest()} if known else {}
     wanted = Source(**{"file": "a.pth", "addresses": (server.address(),), **digest, **source})
-    install(entry(wanted, target="a.pth"), folder, patience=patience, bars=bars)
+    install(entry(wanted, target="a.pth"), folder, bars=bars)
 
 
 def refusal(server: Server, folder: Path, **source: object) -> str:
@@ -280,17 +279,19 @@ def test_a_digest_may_be_of_either_kind_or_the_beginning_of_one(digest, server, 
     assert digest in refusal(server, tmp_path / "b", **{digest: wrong, other: None})
 
 
-def test_progress_that_is_worth_it_is_no_failure(server, tmp_path):
+def test_progress_that_is_worth_it_is_no_failure(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("esrgan.downloads.transfer._WORTH", 1000)
     server.answers = [*[replace(GOOD, cut=1000)] * 8, GOOD]
-    fetch(server, tmp_path, patience=replace(QUICK, worth=1000))
+    fetch(server, tmp_path)
     assert tree(tmp_path) == {"a.pth": DATA}
 
 
-def test_coming_and_going_is_not_taken_for_progress(server, tmp_path):
+def test_coming_and_going_is_not_taken_for_progress(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("esrgan.downloads.transfer._WORTH", 5000)
     lost = replace(GOOD, content_range="bytes 0-1/2")
     server.answers = [*[replace(GOOD, cut=5000), lost] * 20, GOOD]
     with pytest.raises(ValueError, match="3 tries"):
-        fetch(server, tmp_path, patience=replace(QUICK, worth=5000))
+        fetch(server, tmp_path)
 
 
 # What an earlier command left

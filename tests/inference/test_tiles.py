@@ -3,12 +3,12 @@ import pytest
 import torch
 from torch import nn
 
-from esrgan.inference import tiles
-from esrgan.inference.tiles import (
+from esrgan.inference import upscaler
+from esrgan.inference.network import measure_footprint
+from esrgan.inference.upscaler import (
     CPU_LIMIT,
     Window,
     is_out_of_memory,
-    measure_footprint,
     memory_for_a_tile,
     side_for,
 )
@@ -144,7 +144,7 @@ def test_a_network_of_single_pixels_needs_no_overlap():
 def test_half_of_what_is_available_is_taken_and_never_more_than_the_limit(
     free, expected, monkeypatch
 ):
-    monkeypatch.setattr(tiles, "free_memory", lambda: free)
+    monkeypatch.setattr(upscaler, "free_memory", lambda: free)
     assert memory_for_a_tile(torch.device("cpu")) == expected
 
 

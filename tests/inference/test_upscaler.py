@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from esrgan.inference import Upscaler, upscale
-from esrgan.inference.tiles import measure_footprint
+from esrgan.inference.network import measure_footprint
 from esrgan.networks import RRDBNet, SRGANGenerator, SRResNet
 
 SMALL = {"num_features": 4, "num_blocks": 1}

@@ -10,7 +10,7 @@ from weight_samples import lively
 
 from esrgan.networks import MSRResNet, RRDBNet, SRGANGenerator, SRResNet
 from esrgan.weights import WeightsError, load_generator, save_onnx
-from esrgan.weights import onnx as writer
+from esrgan.weights import release as writer
 
 TINY = {"num_features": 4, "num_blocks": 1}
 ANIME = "weights/RealESRGAN_x4plus_anime_6B.pth"
