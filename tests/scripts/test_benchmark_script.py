@@ -2,20 +2,23 @@ import copy
 import json
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from bench import loading, turns
 from bench.loading import imread_patch, measure, mirrored_to
+from bench.result import Table
 from bench.sizes import QUICK
-from bench.table import Table
-from bench.turns import time_in_turns
+from bench.turns import compare_in_turns
 
 from esrgan.data import write_png
+from esrgan.evaluation import psnr_rgb
+from esrgan.hardware import choose_precision
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def run(*arguments):
@@ -23,18 +26,15 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def sleep_long(iterations, after_iteration):
-    for _ in range(iterations):
-        time.sleep(0.06)
+def take(seconds, mebibytes, iterations, after_iteration):
+    """By a clock of its own: an iteration of round n, of two, takes n times as long."""
+    clock = [0.0]
+    turns.perf_counter = lambda: clock[0]
+    used = np.ones(mebibytes << 20, np.uint8)
+    for iteration in range(iterations):
+        clock[0] += seconds * (iteration // 2)
         after_iteration()
-
-
-def sleep_briefly_with_64_mib(iterations, after_iteration):
-    used = np.ones(64 << 20, np.uint8)
-    for _ in range(iterations):
-        time.sleep(0.02)
-        after_iteration()
-    del used
+    return used.size
 
 
 def die(iterations, after_iteration):
@@ -44,7 +44,12 @@ def die(iterations, after_iteration):
 def test_a_table_becomes_markdown_with_three_digits():
     table = Table("Speed", "On this machine.", [{"a": "x", "b": 0.12345}, {"a": "y", "b": 12345.6}])
     lines = table.as_markdown().splitlines()
-    assert lines[-4:] == ["| a | b |", "| --- | --- |", "| x | 0.123 |", "| y | 12,346 |"]
+    assert lines[-4:] == [
+        "| a   |      b |",
+        "| --- | -----: |",
+        "| x   |  0.123 |",
+        "| y   | 12,346 |",
+    ]
 
 
 def test_a_small_photograph_is_continued_by_its_mirror_image():
@@ -65,23 +70,40 @@ def test_the_plain_loader_cuts_the_same_place_out_of_both_images(tmp_path):
         np.testing.assert_array_equal(high[::4, ::4], low)
 
 
-def test_a_loader_that_takes_four_times_as_long_is_four_times_as_slow():
-    loads = {"fast": lambda _: time.sleep(0.005), "slow": lambda _: time.sleep(0.02)}
+def test_a_loader_that_takes_four_times_as_long_is_four_times_as_slow(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(loading, "perf_counter", lambda: clock[0])
+
+    def load(seconds, _number):
+        clock[0] += seconds
+
+    loads = {"fast": partial(load, 0.005), "slow": partial(load, 0.02)}
     speeds = measure(loads, rounds=3, seconds=0.05)
-    assert 2 < speeds["fast"] / speeds["slow"] < 6
+    assert speeds == pytest.approx({"fast": 200, "slow": 50})
 
 
 def test_each_form_is_timed_and_its_memory_read_in_a_process_of_its_own():
-    forms = {"long": sleep_long, "brief": sleep_briefly_with_64_mib}
-    timings = time_in_turns(forms, rounds=3, iterations=2)
-    assert len(timings["long"].seconds) == 3
-    assert 1.5 < timings["long"].best / timings["brief"].best < 4.5
-    assert timings["long"].memory < 60 << 20 < timings["brief"].memory < 80 << 20
+    forms = {"long": partial(take, 0.06, 1), "brief": partial(take, 0.02, 64)}
+    table, results = compare_in_turns("", forms, "", rounds=3, iterations=2, unit="turn")
+    long, brief = table.rows
+    assert (long["form"], brief["form"]) == ("long", "brief")
+    assert long["s per turn"] == pytest.approx(0.06)  # the first round after that to warm up
+    assert (long["turns/s"], brief["turns/s"]) == pytest.approx((1 / 0.06, 1 / 0.02))
+    assert (long["median"], brief["median"]) == pytest.approx((0.12, 0.04))
+    assert (long["× as fast"], brief["× as fast"]) == pytest.approx((1, 3))
+    assert long["MiB"] < 60 < brief["MiB"] < 80
+    assert brief["× the memory"] == brief["MiB"] / long["MiB"]
+    assert results == [1 << 20, 64 << 20]
 
 
 def test_a_form_whose_process_ends_is_named_with_its_exit_code():
     with pytest.raises(ValueError, match="deadly: the process ended with code 7"):
-        time_in_turns({"deadly": die}, rounds=1, iterations=1)
+        compare_in_turns("", {"deadly": die}, "", rounds=1, iterations=1, unit="turn")
+
+
+def networks(stage):
+    vgg = stage.losses["perceptual"].loss.vgg
+    return {"generator": stage.generator, "vgg": vgg, "discriminator": stage.discriminator}
 
 
 @pytest.mark.parametrize(
@@ -90,53 +112,50 @@ def test_a_form_whose_process_ends_is_named_with_its_exit_code():
 )
 def test_a_plain_gan_step_has_the_gradients_of_the_projects_own(passes, adversarial):
     # Not above: the processes of other tests import this file, and Lightning takes seconds
-    from bench.gan_step import PlainGAN, gan_settings
-    from bench.step import build_stage, fit, random_batch
+    from bench import steps
 
-    changes = {"precision": "64-true", "deterministic": False}  # the latter is of the whole process
-    cfg = gan_settings(QUICK.gan, adversarial=adversarial, **changes)
-    stage = build_stage(cfg)
-    networks = {
-        "generator": stage.generator,
-        "vgg": stage.losses["perceptual"].loss.vgg,
-        "discriminator": stage.adversary.discriminator,
-    }
-    plain = PlainGAN(**{k: copy.deepcopy(n).double() for k, n in networks.items()}, bf16=False)
-    lq, gt = (images.permute(0, 3, 1, 2).double() / 255 for images in random_batch(cfg).values())
+    changes = {"adversarial": adversarial, "precision": "64-true", **steps.RANDOM_VGG}
+    changes |= {"deterministic": False}  # it is of the whole process
+    cfg = steps.experiment("esrgan_basicsr", QUICK, changes)
+    theirs = {name: copy.deepcopy(n) for name, n in networks(steps.train(cfg, [])).items()}
+    step = steps.plain_gan(getattr(steps, passes), **theirs, bf16=False)
+    (batch,) = steps.batches(cfg, 1)
 
-    getattr(plain, passes)(lq, gt)
-    fit(cfg, stage, 1, lambda: None)
+    step(*(images.permute(0, 3, 1, 2).double() / 255 for images in batch.values()))
+    ours = networks(steps.train(cfg, steps.batches(cfg, 1)))
 
     for name in ("generator", "discriminator"):
-        pairs = zip(networks[name].parameters(), getattr(plain, name).parameters(), strict=True)
-        for ours, theirs in pairs:
-            assert (ours.grad - theirs.grad).norm() <= 1e-5 * theirs.grad.norm() + 1e-12
+        pairs = zip(ours[name].parameters(), theirs[name].parameters(), strict=True)
+        for our, their in pairs:
+            assert (our.grad - their.grad).norm() <= 1e-5 * their.grad.norm() + 1e-12
 
 
 def test_the_plain_pass_is_what_the_upscaler_does_in_float32():
-    from bench.upscaling import centre, ours, plain, psnr, random_network
+    from bench.upscaling import Upscaler, centre, plain, random_network
 
     noise = np.random.default_rng(0).integers(0, 256, (60, 40, 3), dtype=np.uint8)
     photograph = centre(noise, 50)
     np.testing.assert_array_equal(photograph, noise[5:55])
     network = random_network(QUICK.upscaling, photograph)
-    expected = plain(network, photograph)()
+    expected = plain(network)(photograph)
     assert expected.shape == (200, 160, 3)
     assert 30 < expected.std() < 80
-    sr = ours(network, photograph, dtype=torch.float32, tile=32)()
-    assert psnr(sr, expected) > 70  # a few values are rounded to the other side
-    assert psnr(expected, expected) == float("inf")
-    assert psnr(noise, noise ^ 1) == pytest.approx(10 * np.log10(255**2))
+    sr = Upscaler(network, dtype=torch.float32, tile=32)(photograph)
+    assert psnr_rgb(sr, expected, crop=0) > 70  # a few values are rounded to the other side
 
 
 def test_the_loading_table_is_printed_and_written_and_never_overwritten(tmp_path):
     output = tmp_path / "new" / "benchmark.json"
     done = run("--quick", "--only", "data", "--output", output)
     assert done.returncode == 0, done.stderr
-    assert "| LMDB, raw |" in done.stdout
+    assert "| LMDB, raw  " in done.stdout
     rows = json.loads(output.read_text())["tables"][0]["rows"]
     speeds = {row["store"]: row["patches/s"] for row in rows}
-    assert speeds["LMDB, raw"] > 20 * speeds["PNG files, sub-images of 480"]
+    assert next(iter(speeds)) == "LMDB, raw" and "PNG files, sub-images of 480" in speeds
+    for row in rows:
+        assert row["ms per patch"] == pytest.approx(1e3 / row["patches/s"])
+        ratio = speeds["LMDB, raw"] / row["patches/s"]
+        assert row["the first is × as fast"] == pytest.approx(ratio)
 
     again = run("--quick", "--only", "data", "--output", output)
     assert again.returncode == 2
@@ -156,10 +175,14 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, message):
     assert done.stderr.startswith(message) and done.stderr.count("\n") == 1
 
 
+def test_an_option_that_no_chosen_subject_heeds_is_refused():
+    done = run("--only", "data", "step", "--seeds", 2)
+    assert done.returncode == 2
+    assert "--seeds has no effect without --only bf16" in done.stderr
+
+
 @pytest.mark.slow
 def test_the_steps_and_bfloat16_run_to_their_end(tmp_path):
-    from esrgan.training import choose_precision
-
     output = tmp_path / "benchmark.json"
     done = run("--quick", "--only", "step", "gan", "bf16", "upscale", "--output", output)
     assert done.returncode == 0, done.stderr
