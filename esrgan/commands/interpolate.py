@@ -134,7 +134,13 @@ def _interpolate(arguments: Arguments) -> None:
     # Here because torch takes seconds, and a mistake in the arguments is to be told at once
     from esrgan.hardware import choose_device, naming_memory
     from esrgan.inference import upscale
-    from esrgan.weights import interpolate, lineage_warning, load_generator, save_release
+    from esrgan.weights import (
+        interpolate,
+        lineage_warning,
+        load_generator,
+        save_release,
+        scale_of,
+    )
 
     parents = {"A": find_weights(arguments.a), "B": find_weights(arguments.b)}
     device = choose_device(arguments.device)

@@ -1,3 +1,3 @@
-from esrgan.degradations.bicubic import CONVENTIONS, resize_double, resize_uint8
-
-__all__ = ["CONVENTIONS", "resize_double", "resize_uint8"]
+from esrgan.degradations.bicubic import CONVENTIONS as CONVENTIONS
+from esrgan.degradations.bicubic import resize_double as resize_double
+from esrgan.degradations.bicubic import resize_uint8 as resize_uint8

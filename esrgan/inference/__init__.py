@@ -1,6 +1,4 @@
 """Running a trained network on images."""
 
-from esrgan.inference.network import upscale
-from esrgan.inference.upscaler import Upscaler
-
-__all__ = ["Upscaler", "upscale"]
+from esrgan.inference.network import upscale as upscale
+from esrgan.inference.upscaler import Upscaler as Upscaler

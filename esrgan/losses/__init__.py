@@ -4,19 +4,9 @@ Losses of an image are callables `(sr, gt) -> scalar`, given their weights in th
 adversarial ones are of a discriminator's logits: `esrgan.losses.adversarial` says what they share.
 """
 
-from esrgan.losses.adversarial import (
-    HingeGAN,
-    LeastSquaresGAN,
-    RelativisticAverageGAN,
-    StandardGAN,
-)
-from esrgan.losses.content import PerceptualLoss, WeightedLoss
-
-__all__ = [
-    "HingeGAN",
-    "LeastSquaresGAN",
-    "PerceptualLoss",
-    "RelativisticAverageGAN",
-    "StandardGAN",
-    "WeightedLoss",
-]
+from esrgan.losses.adversarial import HingeGAN as HingeGAN
+from esrgan.losses.adversarial import LeastSquaresGAN as LeastSquaresGAN
+from esrgan.losses.adversarial import RelativisticAverageGAN as RelativisticAverageGAN
+from esrgan.losses.adversarial import StandardGAN as StandardGAN
+from esrgan.losses.content import PerceptualLoss as PerceptualLoss
+from esrgan.losses.content import WeightedLoss as WeightedLoss

@@ -1,19 +1,12 @@
-from esrgan.networks.blocks import SMALL_KAIMING, Architecture, Initialise, scaled_kaiming
-from esrgan.networks.discriminators import SRGANDiscriminator, UNetDiscriminator, VGGDiscriminator
-from esrgan.networks.rrdb import RRDBNet, scaled_kaiming_in_dense_blocks
-from esrgan.networks.srresnet import MSRResNet, SRGANGenerator, SRResNet
-
-__all__ = [
-    "SMALL_KAIMING",
-    "Architecture",
-    "Initialise",
-    "MSRResNet",
-    "RRDBNet",
-    "SRGANDiscriminator",
-    "SRGANGenerator",
-    "SRResNet",
-    "UNetDiscriminator",
-    "VGGDiscriminator",
-    "scaled_kaiming",
-    "scaled_kaiming_in_dense_blocks",
-]
+from esrgan.networks.blocks import SMALL_KAIMING as SMALL_KAIMING
+from esrgan.networks.blocks import Architecture as Architecture
+from esrgan.networks.blocks import Initialise as Initialise
+from esrgan.networks.blocks import scaled_kaiming as scaled_kaiming
+from esrgan.networks.discriminators import SRGANDiscriminator as SRGANDiscriminator
+from esrgan.networks.discriminators import UNetDiscriminator as UNetDiscriminator
+from esrgan.networks.discriminators import VGGDiscriminator as VGGDiscriminator
+from esrgan.networks.rrdb import RRDBNet as RRDBNet
+from esrgan.networks.rrdb import scaled_kaiming_in_dense_blocks as scaled_kaiming_in_dense_blocks
+from esrgan.networks.srresnet import MSRResNet as MSRResNet
+from esrgan.networks.srresnet import SRGANGenerator as SRGANGenerator
+from esrgan.networks.srresnet import SRResNet as SRResNet

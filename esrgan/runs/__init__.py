@@ -1,34 +1,20 @@
 """What a run is: its folder, settings, logs and checkpoints. Reading it needs no torch."""
 
-from esrgan.runs.checkpoints import (
-    CheckpointError,
-    read_checkpoint,
-    read_newest,
-    remove_old,
-    write_checkpoint,
-)
-from esrgan.runs.folder import RUNS, OpenRun, RunFolder, find_weights
-from esrgan.runs.logs import CSVLogs, Line, read_log
-from esrgan.runs.records import RunRecord, find_runs
-from esrgan.runs.settings import Settings, flatten, read_settings, say_of
-
-__all__ = [
-    "RUNS",
-    "CSVLogs",
-    "CheckpointError",
-    "Line",
-    "OpenRun",
-    "RunFolder",
-    "RunRecord",
-    "Settings",
-    "find_runs",
-    "find_weights",
-    "flatten",
-    "read_checkpoint",
-    "read_log",
-    "read_newest",
-    "read_settings",
-    "remove_old",
-    "say_of",
-    "write_checkpoint",
-]
+from esrgan.runs.checkpoints import CheckpointError as CheckpointError
+from esrgan.runs.checkpoints import read_checkpoint as read_checkpoint
+from esrgan.runs.checkpoints import read_newest as read_newest
+from esrgan.runs.checkpoints import remove_old as remove_old
+from esrgan.runs.checkpoints import write_checkpoint as write_checkpoint
+from esrgan.runs.folder import RUNS as RUNS
+from esrgan.runs.folder import OpenRun as OpenRun
+from esrgan.runs.folder import RunFolder as RunFolder
+from esrgan.runs.folder import find_weights as find_weights
+from esrgan.runs.logs import CSVLogs as CSVLogs
+from esrgan.runs.logs import Line as Line
+from esrgan.runs.logs import read_log as read_log
+from esrgan.runs.records import RunRecord as RunRecord
+from esrgan.runs.records import find_runs as find_runs
+from esrgan.runs.settings import Settings as Settings
+from esrgan.runs.settings import flatten as flatten
+from esrgan.runs.settings import read_settings as read_settings
+from esrgan.runs.settings import say_of as say_of

@@ -1,36 +1,21 @@
 """Lightning modules of the training stages and what surrounds them."""
 
-from esrgan.runs import CheckpointError, read_checkpoint, read_newest
-from esrgan.training.after_iteration import AfterIteration
-from esrgan.training.checkpointing import Checkpointing
-from esrgan.training.gan import AdversarialTerm, GANTraining
-from esrgan.training.learner import FiniteGuard, Learner, NonFiniteError
-from esrgan.training.loggers import CSVLogger, TensorBoard
-from esrgan.training.psnr import PSNRTraining
-from esrgan.training.ranks import ReplicaStrategy
-from esrgan.training.stage import from_bytes, warmup_cosine
-from esrgan.training.stop_signal import StopSignal
-from esrgan.training.training_log import TrainingLog
-from esrgan.training.validation import Validation
-
-__all__ = [
-    "AdversarialTerm",
-    "AfterIteration",
-    "CSVLogger",
-    "CheckpointError",
-    "Checkpointing",
-    "FiniteGuard",
-    "GANTraining",
-    "Learner",
-    "NonFiniteError",
-    "PSNRTraining",
-    "ReplicaStrategy",
-    "StopSignal",
-    "TensorBoard",
-    "TrainingLog",
-    "Validation",
-    "from_bytes",
-    "read_checkpoint",
-    "read_newest",
-    "warmup_cosine",
-]
+from esrgan.runs import CheckpointError as CheckpointError
+from esrgan.runs import read_checkpoint as read_checkpoint
+from esrgan.runs import read_newest as read_newest
+from esrgan.training.after_iteration import AfterIteration as AfterIteration
+from esrgan.training.checkpointing import Checkpointing as Checkpointing
+from esrgan.training.gan import AdversarialTerm as AdversarialTerm
+from esrgan.training.gan import GANTraining as GANTraining
+from esrgan.training.learner import FiniteGuard as FiniteGuard
+from esrgan.training.learner import Learner as Learner
+from esrgan.training.learner import NonFiniteError as NonFiniteError
+from esrgan.training.loggers import CSVLogger as CSVLogger
+from esrgan.training.loggers import TensorBoard as TensorBoard
+from esrgan.training.psnr import PSNRTraining as PSNRTraining
+from esrgan.training.ranks import ReplicaStrategy as ReplicaStrategy
+from esrgan.training.stage import from_bytes as from_bytes
+from esrgan.training.stage import warmup_cosine as warmup_cosine
+from esrgan.training.stop_signal import StopSignal as StopSignal
+from esrgan.training.training_log import TrainingLog as TrainingLog
+from esrgan.training.validation import Validation as Validation

@@ -1,35 +1,19 @@
-from esrgan.weights.architecture import Generator, architecture_of, multiple_of, scale_of
-from esrgan.weights.interpolation import interpolate, lineage_warning
-from esrgan.weights.keys import KEY_LAYOUTS
-from esrgan.weights.load import generator_in, load_discriminator, load_generator, load_into
-from esrgan.weights.reading import (
-    EMA,
-    RAW,
-    WeightsError,
-    load_state_dict_file,
-    read_metadata,
-    read_weights_file,
-)
-from esrgan.weights.release import save_onnx, save_release
-
-__all__ = [
-    "EMA",
-    "KEY_LAYOUTS",
-    "RAW",
-    "Generator",
-    "WeightsError",
-    "architecture_of",
-    "generator_in",
-    "interpolate",
-    "lineage_warning",
-    "load_discriminator",
-    "load_generator",
-    "load_into",
-    "load_state_dict_file",
-    "multiple_of",
-    "read_metadata",
-    "read_weights_file",
-    "save_onnx",
-    "save_release",
-    "scale_of",
-]
+from esrgan.weights.architecture import Generator as Generator
+from esrgan.weights.architecture import architecture_of as architecture_of
+from esrgan.weights.architecture import multiple_of as multiple_of
+from esrgan.weights.architecture import scale_of as scale_of
+from esrgan.weights.interpolation import interpolate as interpolate
+from esrgan.weights.interpolation import lineage_warning as lineage_warning
+from esrgan.weights.keys import KEY_LAYOUTS as KEY_LAYOUTS
+from esrgan.weights.load import generator_in as generator_in
+from esrgan.weights.load import load_discriminator as load_discriminator
+from esrgan.weights.load import load_generator as load_generator
+from esrgan.weights.load import load_into as load_into
+from esrgan.weights.reading import EMA as EMA
+from esrgan.weights.reading import RAW as RAW
+from esrgan.weights.reading import WeightsError as WeightsError
+from esrgan.weights.reading import load_state_dict_file as load_state_dict_file
+from esrgan.weights.reading import read_metadata as read_metadata
+from esrgan.weights.reading import read_weights_file as read_weights_file
+from esrgan.weights.release import save_onnx as save_onnx
+from esrgan.weights.release import save_release as save_release

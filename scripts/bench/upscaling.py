@@ -11,7 +11,7 @@ from bench.result import Table
 from bench.sizes import RRDB, Sizes
 from bench.turns import DEVICE, AfterIteration, Form, compare_in_turns
 from esrgan.data import list_images, read_image
-from esrgan.evaluation import psnr_rgb
+from esrgan.evaluation.full_reference import psnr_rgb
 from esrgan.hardware import fastest_dtype
 from esrgan.inference import Upscaler
 from esrgan.networks import RRDBNet

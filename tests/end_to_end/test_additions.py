@@ -41,7 +41,7 @@ class EDSR(nn.Module):
 METRIC = '''
 import numpy as np
 
-from esrgan.evaluation import Metric, plain
+from esrgan.evaluation.metrics import Metric, plain
 from esrgan.types import Image
 
 
