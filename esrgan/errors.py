@@ -40,3 +40,9 @@ def listed(things: Sequence[object]) -> str:
     """The first few, and how many more there are."""
     more = f" and {len(things) - _NUM_LISTED} more" if len(things) > _NUM_LISTED else ""
     return ", ".join(map(str, things[:_NUM_LISTED])) + more
+
+
+def near_multiples(value: int, factor: int) -> str:
+    """The multiples of a number that are next to a value which is none, for the end of an error."""
+    below = value - value % factor
+    return " or ".join(str(near) for near in (below, below + factor) if near > 0)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate
 
-from esrgan.errors import listed
+from esrgan.errors import listed, near_multiples
 from esrgan.types import Batch, Image, ImagePairs
 
 _NUM_SYMMETRIES = 8  # of a square: two flips and a transposition
@@ -77,7 +77,7 @@ class GlobalBatches:
             rule = f"must lie in [0, {world_size}): the number of processes"
             raise ValueError(f"rank ({rank}) {rule}")
         if batch_size % world_size:
-            fix = f"use {_nearest_multiples(batch_size, world_size)}"
+            fix = f"use {near_multiples(batch_size, world_size)}"
             raise ValueError(
                 f"batch_size ({batch_size}) counts the samples of all processes and must be a"
                 f" multiple of their number ({world_size}): {fix}"
@@ -208,7 +208,7 @@ def _orient(image: Image, draw: Draw) -> Image:
 def _check_patch_size(patch_size: int, pairs: ImagePairs) -> None:
     scale = pairs.scale
     if patch_size < 1 or patch_size % scale:
-        fix = f"use {_nearest_multiples(patch_size, scale)}"
+        fix = f"use {near_multiples(patch_size, scale)}"
         raise ValueError(f"patch_size ({patch_size}) must be a multiple of scale ({scale}): {fix}")
     if len(pairs) == 0:
         raise ValueError("there are no image pairs to train on: add images to the data set")
@@ -220,8 +220,3 @@ def _check_patch_size(patch_size: int, pairs: ImagePairs) -> None:
             f"{len(named)} of {len(pairs)} images are smaller than patch_size ({patch_size}):"
             f" {listed(named)}: leave them out, or use patch_size {sizes.min()} or less"
         )
-
-
-def _nearest_multiples(value: int, factor: int) -> str:
-    lower = max(value - value % factor, 0)
-    return " or ".join(str(near) for near in (lower, lower + factor) if near > 0)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from esrgan.errors import near_multiples
 from esrgan.networks.blocks import Initialise, conv3x3, leaky_relu, normalisation, require_positive
 
 # Size of the images -> how often it is halved until a map of 3x3 or 4x4 is left; ascending
@@ -86,8 +87,7 @@ class SRGANDiscriminator(nn.Module):
         super().__init__()
         require_positive(input_size=input_size, num_features=num_features)
         if input_size % _SRGAN_REDUCTION:
-            below = input_size - input_size % _SRGAN_REDUCTION
-            near = " or ".join(str(size) for size in (below, below + _SRGAN_REDUCTION) if size > 0)
+            near = near_multiples(input_size, _SRGAN_REDUCTION)
             raise ValueError(
                 f"input_size ({input_size}) must be a multiple of {_SRGAN_REDUCTION}: use {near}"
             )

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from esrgan.errors import suggestion
+from esrgan.errors import near_multiples, suggestion
 from esrgan.runs.settings import Settings
 
 
@@ -72,21 +72,19 @@ def _check_devices(settings: Mapping[str, Any]) -> None:
         num_processes = devices * trainer["num_nodes"]
         batch_size = settings["batch_size"]
         if batch_size % num_processes:
-            lower = batch_size - batch_size % num_processes
-            near = " or ".join(str(size) for size in (lower, lower + num_processes) if size > 0)
             raise ValueError(
                 f"batch_size ({batch_size}) counts the samples of all processes and must be a "
-                f"multiple of their number ({num_processes}): use {near}"
+                f"multiple of their number ({num_processes}): use "
+                f"{near_multiples(batch_size, num_processes)}"
             )
 
 
 def _check_patch_size(settings: Mapping[str, Any]) -> None:
     scale, patch_size = settings["scale"], settings["patch_size"]
     if patch_size % scale:
-        below = patch_size - patch_size % scale
-        near = " or ".join(str(size) for size in (below, below + scale) if size > 0)
         raise ValueError(
-            f"patch_size ({patch_size}) must be a multiple of scale ({scale}): use {near}"
+            f"patch_size ({patch_size}) must be a multiple of scale ({scale}): use "
+            f"{near_multiples(patch_size, scale)}"
         )
 
 

@@ -15,7 +15,7 @@ from bench.sizes import QUICK
 from bench.turns import compare_in_turns
 
 from esrgan.data import write_png
-from esrgan.evaluation import psnr_rgb
+from esrgan.evaluation.full_reference import psnr_rgb
 from esrgan.hardware import choose_precision
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
