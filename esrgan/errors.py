@@ -44,5 +44,5 @@ def listed(things: Sequence[object]) -> str:
 
 def near_multiples(value: int, factor: int) -> str:
     """The multiples of a number that are next to a value which is none, for the end of an error."""
-    below = value - value % factor
+    below = max(value - value % factor, 0)
     return " or ".join(str(near) for near in (below, below + factor) if near > 0)
