@@ -120,7 +120,9 @@ class AfterIteration(Callback):
             self._validate(trainer, validation, stage)
         self.stop.share(self.ranks)
         stopping = self.stop.received is not None
-        if self.checkpoints.is_due(iteration) or last or stopping:
+        checkpoints = self.checkpoints
+        is_due = iteration % checkpoints.every == 0 or iteration == checkpoints.best_iteration
+        if is_due or last or stopping:
             with self.ranks.together("writing a checkpoint"):
                 if trainer.is_global_zero:
                     self._save(trainer, stage)

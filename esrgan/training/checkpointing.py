@@ -36,9 +36,6 @@ class Checkpointing:
         self.best_value: float | None = None
         self.best_iteration = -1
 
-    def is_due(self, iteration: int) -> bool:
-        return iteration % self.every == 0 or iteration == self.best_iteration
-
     def check_monitor(self, metrics: Iterable[Metric]) -> None:
         """Refuse to monitor what is not among the metrics that are computed.
 

@@ -1,17 +1,16 @@
-"""Where values and images go: the logs of the run's folder, and any logger of Lightning's."""
+"""Where values and images go: the logs of the run's folder, and any logger of Lightning's.
 
-import logging
+Of several processes, the first alone has loggers.
+"""
+
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
-from pytorch_lightning.utilities import rank_zero_only
 
 from esrgan.runs import CSVLogs
 from esrgan.types import Image
-
-log = logging.getLogger(__name__)
 
 
 class CSVLogger(Logger):
@@ -35,16 +34,13 @@ class CSVLogger(Logger):
     def version(self) -> str:
         return ""
 
-    @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         assert step is not None
         self._logs.write(metrics, iteration=step)
 
-    @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the run's folder holds the whole configuration."""
 
-    @rank_zero_only
     def save(self) -> None:
         self._logs.flush()
 
@@ -61,11 +57,9 @@ class TensorBoard(TensorBoardLogger):
             purge_step=first,
         )
 
-    @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the run's folder holds the whole configuration."""
 
-    @rank_zero_only
     def save(self) -> None:
         super().save()
         self.experiment.flush()
