@@ -99,7 +99,7 @@ class GANTraining(Stage):
         return {"generator": self.learner, "discriminator": self.opponent}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Values:
-        """Update both networks and the average; returns what is logged, on the device."""
+        """Update both networks and the EMA; returns what is logged, on the device."""
         parts = self.begin(batch)
         since = self.iteration - self.warmup_iterations
         if since >= 0 and (since + 1) % self.steps_per_generator_step == 0:

@@ -86,7 +86,7 @@ class FiniteGuard(nn.Module):
         if int(self.longest) >= self.max_in_a_row:
             raise NonFiniteError(
                 f"the loss or a gradient of the {network} was not finite in {int(self.longest)} "
-                f"iterations in a row ({int(self.skipped)} in all); its weights and their average "
+                f"iterations in a row ({int(self.skipped)} in all); its weights and their EMA "
                 "were left as they were before. A lower learning rate (training.optimizer.lr), "
                 "gradient clipping (training.guard.clip_norm=1) or precision=32-true are the usual "
                 "remedies."
@@ -103,11 +103,11 @@ class Learner(nn.Module):
         schedule: completed here with the optimizer; counts iterations.
         guard: takes the updates, unless a gradient is not finite.
         ema_decay: how much of the exponential moving average of the weights stays per iteration,
-            e.g. 0.999; None: there is no average.
+            e.g. 0.999; None: there is no EMA.
 
     Attributes:
         ema: a frozen copy of the network, so that validation, checkpoints and releases read the
-            average where it is and nothing is ever swapped in place.
+            EMA where it is and nothing is ever swapped in place.
 
     Raises:
         ValueError: a number is out of range.
@@ -126,7 +126,7 @@ class Learner(nn.Module):
         if ema_decay is not None and not 0 < ema_decay < 1:
             raise ValueError(
                 f"training.ema_decay ({ema_decay}) must lie between 0 and 1, e.g. 0.999; "
-                "null trains without an average"
+                "null trains without one"
             )
         self.network = network.to(memory_format=torch.channels_last)
         self.ema = (
@@ -149,12 +149,12 @@ class Learner(nn.Module):
 
     @torch.no_grad()
     def update_ema(self, iteration: int, taken: Tensor) -> None:
-        """Move the average a towards the weights w: a <- a + (1 - decay) (w - a).
+        """Move the EMA a towards the weights w: a <- a + (1 - decay) (w - a).
 
         Buffers (the running statistics of BatchNorm) are copied: they are averages already.
 
         Args:
-            iteration: counted from 0. At first less of the average stays, or it would remember the
+            iteration: counted from 0. At first less of the EMA stays, or it would remember the
                 random first weights for several times 1 / (1 - decay) iterations.
             taken: where it is false, nothing changes. A tensor, so that the decision needs no
                 synchronisation with the host.
@@ -162,11 +162,11 @@ class Learner(nn.Module):
         if self.ema is None or self.ema_decay is None:
             return
         decay = min(self.ema_decay, (1 + iteration) / (10 + iteration))
-        averages: list[Tensor] = list(self.ema.parameters())
+        ema: list[Tensor] = list(self.ema.parameters())
         weights: list[Tensor] = list(self.network.parameters())
-        differences = torch._foreach_sub(weights, averages)
+        differences = torch._foreach_sub(weights, ema)
         torch._foreach_mul_(differences, (1 - decay) * taken)
-        torch._foreach_add_(averages, differences)
+        torch._foreach_add_(ema, differences)
         for mine, theirs in zip(self.ema.buffers(), self.network.buffers(), strict=True):
             mine.copy_(torch.where(taken, theirs, mine))
 

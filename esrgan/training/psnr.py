@@ -11,7 +11,7 @@ class PSNRTraining(Stage):
     """One update of the generator per iteration; its arguments are those of a `Stage`."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Values:
-        """Update the weights and their average; returns what is logged, on the device."""
+        """Update the weights and their EMA; returns what is logged, on the device."""
         parts = self.begin(batch)
         buffers = Buffers(self.generator)
         self.learner.optimizer.zero_grad()

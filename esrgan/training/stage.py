@@ -49,7 +49,7 @@ class Stage(LightningModule):
         losses: name to loss (sr, gt); None leaves the term out. Each is logged under its name.
         optimizer: completed with the generator's parameters.
         schedule: completed with the optimizer; counts iterations.
-        ema_decay: how much of the average of the generator stays per iteration; None: no average.
+        ema_decay: how much of the EMA of the generator stays per iteration; None: there is no EMA.
         guard: takes the generator's updates, unless a gradient is not finite.
         num_micro_batches: parts that a batch is computed in, one after the other, to save memory.
         seed: every random number of a step follows from it, the iteration and the rank.
@@ -95,7 +95,7 @@ class Stage(LightningModule):
 
     @property
     def evaluated(self) -> nn.Module:
-        """The network that is validated and released: the average, where there is one."""
+        """The network that is validated and released: the EMA, where there is one."""
         return self.generator if self.ema is None else self.ema
 
     @property
