@@ -28,16 +28,27 @@ def writing_whole(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     refuse_existing(path, overwrite=overwrite)
     # Its own name, not a longer form of the other, which may be as long as names can be
     partial = path.with_name(f".{os.getpid()}-{next(_numbers)}.partial")
+    with written_or_gone(partial) as file:
+        yield file
     try:
-        with partial.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
         refuse_existing(path, overwrite=overwrite)  # it may have appeared in the meantime
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     flush(path.parent)
+
+
+@contextmanager
+def written_or_gone(path: Path) -> Iterator[IO[bytes]]:
+    """A new file, which is on the disk when the block ends well, and is not there when it fails."""
+    try:
+        with path.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def write_whole(path: Path, content: bytes, *, overwrite: bool) -> None:

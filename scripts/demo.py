@@ -8,6 +8,7 @@ from pathlib import Path
 
 from esrgan.data import write_sample_photographs
 from esrgan.errors import report_errors
+from esrgan.runs import RunFolder
 
 PHOTOGRAPHS = Path("data/sample")
 DATA_SET = Path("data/sample_x4")
@@ -20,7 +21,7 @@ def main() -> None:
     write_sample_photographs(PHOTOGRAPHS)
     if not DATA_SET.exists():
         run("scripts/prepare_data.py", PHOTOGRAPHS / "train", "--output", DATA_SET)
-    resume = ["resume=true"] if (RUN / "settings.json").exists() else []
+    resume = ["resume=true"] if RunFolder(RUN).settings.exists() else []
     run("train.py", "experiment=quickstart", *resume)
     benchmark: list[str | Path] = ["--benchmark", PHOTOGRAPHS / "held_out"]
     run("scripts/evaluate.py", "bicubic", RUN, *benchmark, "--sheet", PICTURE, "--overwrite")

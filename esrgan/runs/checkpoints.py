@@ -7,13 +7,12 @@ as the weight files of torchvision do: one rename makes content and digest appea
 
 import hashlib
 import logging
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from esrgan.files import flush
+from esrgan.files import flush, written_or_gone
 
 FORMAT = 3
 NAME = re.compile(r"iteration_(\d{8})-([0-9a-f]{16})\.ckpt")
@@ -35,13 +34,14 @@ def write_checkpoint(folder: Path, iteration: int, state: dict[str, Any]) -> Pat
     Raises:
         OSError: the file system refuses the write; names the file, of which nothing is left.
     """
+    import torch  # seconds, for which those who only list checkpoints need not wait
+
     folder.mkdir(parents=True, exist_ok=True)
-    # Its name follows from its content, so it cannot be opened under it as other files are
     temporary = folder / f"iteration_{iteration:08d}.ckpt.tmp"
     try:
-        _write(temporary, {"format": FORMAT} | state)
+        with written_or_gone(temporary) as file:
+            torch.save({"format": FORMAT} | state, file)
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
         # torch.save hides what the file system said behind an error of its own
         cause = error if isinstance(error, OSError) else error.__context__
         if isinstance(cause, OSError):
@@ -51,15 +51,6 @@ def write_checkpoint(folder: Path, iteration: int, state: dict[str, Any]) -> Pat
     temporary.replace(final)
     flush(folder)
     return final
-
-
-def _write(path: Path, state: dict[str, Any]) -> None:
-    import torch  # seconds, for which those who only list checkpoints need not wait
-
-    with path.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

@@ -101,7 +101,7 @@ def test_a_failed_write_leaves_the_earlier_checkpoints(
     def disk_full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("esrgan.runs.checkpoints.os.fsync", disk_full)
+    monkeypatch.setattr("os.fsync", disk_full)
     with pytest.raises(OSError, match="No space left"):
         write(tmp_path, 20)
     state = read_newest(tmp_path)
