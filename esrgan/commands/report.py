@@ -130,9 +130,6 @@ def _open_figure(runs: Sequence[RunRecord], metrics: Sequence[str], arguments: A
     """Find and load everything, so that what can be refused has been.
 
     Each run stands for its newest release or checkpoint.
-
-    Raises:
-        ValueError: weights or a benchmark cannot be used, scales differ, or an image is in none.
     """
     from esrgan.hardware import choose_device  # imports torch: the table alone has no use for it
 
