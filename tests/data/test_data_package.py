@@ -5,11 +5,26 @@ import pytest
 
 import esrgan.data
 
-PUBLIC = """
-    CODECS FolderPairs ImageError LmdbPairs PatchDataModule PatchDataset Picture Recipe SubImages
-    build_dataset image_size list_images read_image read_picture refuse_losses write_picture
-    write_png write_sample_photographs
-""".split()
+PUBLIC = [
+    "CODECS",
+    "FolderPairs",
+    "ImageError",
+    "LmdbPairs",
+    "PatchDataModule",
+    "PatchDataset",
+    "Picture",
+    "Recipe",
+    "SubImages",
+    "build_dataset",
+    "image_size",
+    "list_images",
+    "read_image",
+    "read_picture",
+    "refuse_losses",
+    "write_picture",
+    "write_png",
+    "write_sample_photographs",
+]
 
 
 @pytest.mark.parametrize("name", PUBLIC)
