@@ -6,11 +6,7 @@ _PACKAGE = Path(__file__).parent.parent
 
 
 def configs_folder() -> Path:
-    """`esrgan/configs` in an installed package, else `configs` of the checkout that holds it.
-
-    Raises:
-        ValueError: there is neither.
-    """
+    """`esrgan/configs` in an installed package, else `configs` of the checkout that holds it."""
     folders = (_PACKAGE / "configs", _PACKAGE.parent / "configs")
     for folder in folders:
         if folder.is_dir():

@@ -26,8 +26,8 @@ example: evaluate.py experiments/rrdb_psnr experiments/esrgan --benchmark data/S
     --metrics PSNR-Y NIQE LPIPS --sheet sheet.png --crop-at baboon:100,60,96 --page page.html
 """
 
-import argparse
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -84,9 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     """Refuses what cannot be used together, and what would write over something."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     _add_protocol(parser)
     _add_outputs(parser)
     given = vars(parser.parse_args(argv))
@@ -101,7 +99,7 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     return arguments
 
 
-def _add_protocol(parser: argparse.ArgumentParser) -> None:
+def _add_protocol(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("methods", nargs="+", metavar="METHOD")
     add("--benchmark", nargs="+", required=True, metavar="BENCHMARK")
@@ -124,7 +122,7 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
     add("--ma-scores", type=Path, metavar="FILE", help=text)
 
 
-def _add_outputs(parser: argparse.ArgumentParser) -> None:
+def _add_outputs(parser: ArgumentParser) -> None:
     add = parser.add_argument_group("what is written").add_argument
     add("--per-image", action="store_true", help="print the values of each image, too")
     add("--output", type=Path, metavar="FOLDER", help=f"write {' and '.join(SCORE_FILES)} there")

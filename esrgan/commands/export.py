@@ -13,7 +13,7 @@ Real-ESRGAN's), esrgan (the ESRGAN repository, BSRGAN) or 2018 (the first releas
 example: export.py experiments/esrgan --output esrgan.safetensors
 """
 
-import argparse
+from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,14 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("source", metavar="SOURCE")
     add("--output", type=Path, required=True, metavar="FILE", help=" or ".join(_SUFFIXES))
     add("--layout", choices=LAYOUTS, help="names of the layers; default: basicsr")
-    add("--dialect", dest="layout", choices=LAYOUTS, help=argparse.SUPPRESS)  # its earlier name
+    add("--dialect", dest="layout", choices=LAYOUTS, help=SUPPRESS)  # its earlier name
     add("--half", action="store_true", help="float16 in the file, for half its size")
     add("--weights", choices=("ema", "raw"), help="of a checkpoint that has both; default: ema")
     add("--overwrite", action="store_true", help="write over an earlier file")

@@ -9,8 +9,8 @@ Image interpolation, which the pictures compare with, mixes the 8-bit outputs of
 example: interpolate.py experiments/rrdb_psnr experiments/esrgan --alpha 0.8 --output models
 """
 
-import argparse
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -78,9 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     """With all refused that can be before the work begins."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("a", metavar="A")
     add("b", metavar="B")
@@ -134,13 +132,7 @@ def _interpolate(arguments: Arguments) -> None:
     # Here because torch takes seconds, and a mistake in the arguments is to be told at once
     from esrgan.hardware import choose_device, naming_memory
     from esrgan.inference import upscale
-    from esrgan.weights import (
-        interpolate,
-        lineage_warning,
-        load_generator,
-        save_release,
-        scale_of,
-    )
+    from esrgan.weights import interpolate, lineage_warning, load_generator, save_release, scale_of
 
     parents = {"A": find_weights(arguments.a), "B": find_weights(arguments.b)}
     device = choose_device(arguments.device)

@@ -12,8 +12,8 @@ A table is printed. With --output FOLDER these files are written there:
 example: report.py experiments/ablation --output results/ablation --benchmark data/Set14
 """
 
-import argparse
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,9 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     """With all refused that can be before anything is read."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("runs", nargs="+", type=Path, metavar="RUN")
     text = "of the validation, e.g. PSNR-Y; default: all, and PSNR-Y under the crops"
@@ -132,9 +130,6 @@ def _open_figure(runs: Sequence[RunRecord], metrics: Sequence[str], arguments: A
     """Find and load everything, so that what can be refused has been.
 
     Each run stands for its newest release or checkpoint.
-
-    Raises:
-        ValueError: weights or a benchmark cannot be used, scales differ, or an image is in none.
     """
     from esrgan.hardware import choose_device  # imports torch: the table alone has no use for it
 

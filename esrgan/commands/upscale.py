@@ -7,10 +7,10 @@ PNG, JPEG, WebP, BMP and TIFF are read; 16 bits, grey, transparency and colour p
 example: upscale.py experiments/esrgan photos --output results
 """
 
-import argparse
 import math
 import sys
 import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Never
 
 from tqdm import tqdm
 
+from esrgan.commands.inputs import DEVICE_HELP, refuse_below_one
 from esrgan.data import ImageError, Picture, image_size, read_picture, refuse_losses, write_picture
 from esrgan.errors import FAILED, report_errors
 from esrgan.runs import find_weights
@@ -58,9 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     """Refuses values out of range and options that have no effect, by a ValueError."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("weights", metavar="WEIGHTS")
     add("images", nargs="+", metavar="IMAGES")
@@ -80,7 +79,7 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     add("--tile", type=int, metavar="N", help="side in pixels; default: as memory allows")
     precisions = ("auto", "fp32", "bf16", "fp16")
     add("--precision", choices=precisions, default="auto", help="default: the device's fastest")
-    add("--device", help="cpu, cuda, cuda:1, ...; default: cuda where there is one, else cpu")
+    add("--device", help=DEVICE_HELP)
     arguments = Arguments(**vars(parser.parse_args(argv)))
     _check(arguments)
     return arguments
@@ -98,8 +97,7 @@ def _check(arguments: Arguments) -> None:
         raise ValueError("--quality has no effect on png: choose --format jpg or webp")
     if quality is not None and not 1 <= quality <= 100:
         raise ValueError(f"--quality ({quality}) must be from 1 to 100")
-    if arguments.tile is not None and arguments.tile < 1:
-        raise ValueError(f"--tile ({arguments.tile}) must be at least 1")
+    refuse_below_one({"tile": arguments.tile})
     if "/" in arguments.suffix or "\\" in arguments.suffix:
         raise ValueError(f"--suffix ({arguments.suffix}) must be without slashes")
 

@@ -19,15 +19,11 @@ class PatchDataModule(pl.LightningDataModule):
     `batch_size`. The trainer needs `use_distributed_sampler=False`.
 
     Args:
-        train: maps sample numbers to patches.
         batch_size: samples per iteration, over all processes; this and the two numbers of
             iterations are those of `GlobalBatches`.
         num_workers: loading processes per training process; 0 loads in the training process.
         start_method: how workers are started (`fork`, `spawn`, `forkserver`); None leaves the
             choice to Python.
-
-    Raises:
-        ValueError: a value is out of range.
     """
 
     def __init__(

@@ -22,22 +22,12 @@ _PER_PROCESS = 2  # sources that are being encoded or wait to be stored: it is w
 
 @dataclass(frozen=True)
 class Recipe:
-    """How records are made. It travels to other processes, so all of it can be pickled.
+    """How records are made. It travels to other processes, so all of it can be pickled."""
 
-    Args:
-        scale: gt size / lq size.
-        codec: how images are stored.
-        downscale: makes an lq image of a whole gt image, or None where there are lq files.
-        subimages: what images are cut into, or None to store them whole.
-
-    Raises:
-        ValueError: scale is not positive, or does not divide the sub-images.
-    """
-
-    scale: int
+    scale: int  # gt size / lq size
     codec: Codec
-    downscale: Resize | None
-    subimages: SubImages | None = None
+    downscale: Resize | None  # makes an lq image of a whole gt image; None: there are lq files
+    subimages: SubImages | None = None  # what images are cut into; None: they are stored whole
 
     def __post_init__(self) -> None:
         if self.scale < 1:

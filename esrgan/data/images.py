@@ -57,22 +57,14 @@ class ImageError(ValueError):
 
 
 def read_image(path: Path) -> Image:
-    """The image in a file, by the rules of this module.
-
-    Raises:
-        ImageError: the file cannot be read, or breaks a rule.
-    """
+    """The image in a file, by the rules of this module."""
     with failures_named(str(path)):
         data = path.read_bytes()
     return decode_image(data, str(path))
 
 
 def decode_image(data: bytes, name: str) -> Image:
-    """The image in the content of a file; errors call it `name`.
-
-    Raises:
-        ImageError: the content cannot be decoded, or breaks a rule.
-    """
+    """The image in the content of a file; an `ImageError` calls it `name`."""
     with failures_named(name):
         header = parse_header(BytesIO(data))
         pixels = decode_pixels(data, header)
@@ -85,11 +77,7 @@ def decode_image(data: bytes, name: str) -> Image:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Height and width of the image that `read_image` returns, from the header alone.
-
-    Raises:
-        ImageError: the file cannot be read, or its header breaks a rule.
-    """
+    """Height and width of the image that `read_image` returns, from the header alone."""
     with failures_named(str(path)), path.open("rb") as stream:
         return _upright_size(parse_header(stream))
 
@@ -107,11 +95,7 @@ def write_png(path: Path, image: Image, *, overwrite: bool = False) -> None:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """All image files in a folder and its subfolders, sorted; hidden ones are left out.
-
-    Raises:
-        ValueError: there is no such folder, or no image in it.
-    """
+    """The images in a folder and its subfolders, sorted, but hidden ones; a ValueError if none."""
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder: name the folder that holds the images")
     paths = sorted(
@@ -137,11 +121,7 @@ def failures_named(name: str) -> Iterator[None]:
 
 
 def parse_header(stream: IO[bytes]) -> ImageFile:
-    """Opens an image without decoding it.
-
-    Raises:
-        ValueError: the file is of no supported format, or has too many pixels.
-    """
+    """Opens an image without decoding it; refuses other formats, and too many pixels."""
     start = stream.read(12)
     stream.seek(0)
     image: ImageFile  # not from Pillow's `open`: it warns and fails by a process-wide pixel limit

@@ -118,11 +118,7 @@ class LmdbPairs:
 
 
 def open_dataset(folder: Path, *, gt: str = GT, lq: str = LQ) -> LmdbDataset:
-    """Reads the index of a data set that `build_dataset` or BasicSR wrote.
-
-    Raises:
-        ValueError: the folder is no data set, or an incomplete or visibly damaged one.
-    """
+    """Reads the index of a data set, with the checks of `check_files`."""
     manifest = check_files(folder, gt=gt, lq=lq)
     if manifest is None:
         index, scale = _index_of_png_lmdbs(folder / gt, folder / lq)

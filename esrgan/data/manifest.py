@@ -151,10 +151,7 @@ class Journal:
     """What a build has stored so far, a line per record, on the disk at all times.
 
     A kill can tear the last line, or leave out some records of the last source: that source is
-    taken back when the journal is opened, and has to be stored again.
-
-    Raises:
-        ValueError: the file is damaged.
+    taken back when the journal is opened, and has to be stored again. A damaged file is refused.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -189,11 +186,7 @@ class Journal:
 
 @contextmanager
 def open_journal(folder: Path) -> Iterator[Journal]:
-    """The journal of the data set that is being built in a folder, for one process at a time.
-
-    Raises:
-        ValueError: another process has it, or it is damaged.
-    """
+    """The journal of a data set that is being built; a ValueError if another process has it."""
     held = try_lock(folder / _LOCK)
     if held is None:
         fix = "wait for it, or choose another output"
@@ -203,11 +196,7 @@ def open_journal(folder: Path) -> Iterator[Journal]:
 
 
 def begin(folder: Path, settings: BuildSettings) -> Manifest:
-    """Writes the manifest of a new data set, or compares it with the one that is there.
-
-    Raises:
-        ValueError: the folder was begun with other settings.
-    """
+    """Writes the manifest of a new data set; a ValueError if it was begun with other settings."""
     manifest = read_manifest(folder)
     if manifest is None:
         manifest = Manifest(settings, contents=None, esrgan_version=__version__)
@@ -223,10 +212,9 @@ def begin(folder: Path, settings: BuildSettings) -> Manifest:
 
 
 def seal(folder: Path, manifest: Manifest, journal: Journal) -> Manifest:
-    """Writes what describes a data set whose values have all been stored; the manifest last.
+    """Writes what describes a data set whose values are stored; the manifest last.
 
-    Raises:
-        ValueError: there are none.
+    A ValueError where there are none.
     """
     records = sorted(entry.record for entry in journal.entries())
     if not records:

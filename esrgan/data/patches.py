@@ -48,7 +48,6 @@ class GlobalBatches:
     Args:
         iterations: the length of the whole training, what was done before the start included.
         batch_size: samples per iteration, over all processes.
-        start_iteration: iterations already done.
         rank: this process, of `world_size` that share a global batch.
 
     Raises:
@@ -106,7 +105,6 @@ class PatchDataset(Dataset[Sample]):
     their own.
 
     Args:
-        pairs: where the pixels come from.
         patch_size: height and width of the ground-truth patch.
         seed: in [0, 2**64).
         augment: whether a patch is shown in one of the 8 symmetries of the square (two flips and

@@ -67,11 +67,7 @@ class Picture:
 
 
 def read_picture(path: Path) -> Picture:
-    """Decodes a file by the rules of this module.
-
-    Raises:
-        ImageError: the file cannot be read, or breaks a rule.
-    """
+    """Decodes a file by the rules of this module; an `ImageError` where it breaks one."""
     with failures_named(str(path)):
         data = path.read_bytes()
         header = parse_header(BytesIO(data))
@@ -84,11 +80,7 @@ def read_picture(path: Path) -> Picture:
 
 
 def refuse_losses(picture: Picture, suffix: str, *, height: int, width: int) -> None:
-    """Whether a format can hold a picture like this one, of that size.
-
-    Raises:
-        ValueError: something of it would be lost.
-    """
+    """Raises a ValueError where a format would lose something of such a picture of that size."""
     holds = _BY_SUFFIX[suffix]
     if max(height, width) > holds.largest_side:
         raise ValueError(f"{holds.name} cannot hold {width} x {height} pixels: use PNG")

@@ -40,18 +40,13 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What a name stands for; its sources hold the same images or the same file.
-
-    Attributes:
-        target: path of the folder or file in the folder of all data.
-        use: the command or setting that takes it.
-    """
+    """What a name stands for; its sources hold the same images or the same file."""
 
     name: str
     about: str
     terms: str
-    target: str
-    use: str
+    target: str  # path of the folder or file in the folder of all data
+    use: str  # the command or setting that takes it
     sources: tuple[Source, ...]
 
 

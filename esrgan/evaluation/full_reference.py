@@ -25,11 +25,7 @@ _SQUARE = 32  # pixels, of colour drift
 
 
 def shave(sr: Image, gt: Image, *, crop: int) -> tuple[Image, Image]:
-    """Both images without `crop` pixels on each side.
-
-    Raises:
-        ValueError: the images cannot be compared, or nothing of them would be left.
-    """
+    """Both without `crop` pixels on each side; a ValueError where they cannot be compared."""
     for name, image in (("sr", sr), ("gt", gt)):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(

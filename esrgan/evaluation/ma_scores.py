@@ -65,10 +65,9 @@ class MaScores:
     """A score for each image and method. Rows that name a `benchmark` are for that one only."""
 
     def __init__(self, path: Path) -> None:
-        """Reads a CSV file with the columns image, method, score, or JSON: a list of such objects.
+        """Reads CSV with the columns image, method, score, or JSON: a list of such objects.
 
-        Raises:
-            ValueError: names the file and the row that cannot be used.
+        A ValueError names the file and the entry that cannot be used.
         """
         self._path = path
         self._scores: dict[tuple[str, str, str], float] = {}

@@ -144,11 +144,7 @@ STANDARD = ("PSNR-Y", "SSIM-Y", "PSNR-RGB", "SSIM-RGB")
 
 
 def find_metric(name: str) -> Metric:
-    """The metric of a name in any case of letters; or of an import path, `my_module.SHARPNESS`.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """Of a name in any case, or an import path (`my_module.SHARPNESS`); a ValueError if none."""
     if name.upper() in METRICS:
         return METRICS[name.upper()]
     module, _, attribute = name.rpartition(".")

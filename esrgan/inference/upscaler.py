@@ -116,17 +116,10 @@ class Upscaler:
         self._self_ensemble = self_ensemble
 
     def __call__(self, pixels: Pixels, *, progress: Callable[[int], None] | None = None) -> Pixels:
-        """Upscale an RGB image.
+        """An RGB image, uint8 or uint16 (H, W, 3), as (H * scale, W * scale, 3) of the same type.
 
-        Where memory runs out, tiles of half the side continue.
-
-        Args:
-            pixels: uint8 or uint16, (H, W, 3).
-            progress: called after each tile with the number of pixels of the input that are
-                finished with it, as `tqdm.update` takes it: all calls together have H * W.
-
-        Returns:
-            (H * scale, W * scale, 3), of the type of `pixels`.
+        Where memory runs out, tiles of half the side continue. `progress` is called after each tile
+        with the number of pixels of the input that are finished with it: in all, they are H * W.
 
         Raises:
             ValueError: it is no such image, the network's output is not finite, or memory is too

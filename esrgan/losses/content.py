@@ -13,12 +13,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class WeightedLoss(nn.Module):
-    """A loss and its weight in the sum that is minimised.
+    """A loss, from images sr and gt (N, C, H, W) to a scalar, and its weight, more than zero.
 
-    Args:
-        loss: takes the super-resolved and the true images, (N, C, H, W), and returns a scalar.
-        weight: what the scalar is multiplied by; more than zero. A term that is not wanted is
-            set to null in the config, not weighted with zero.
+    A term that is not wanted is set to null in the config, not weighted with zero.
     """
 
     def __init__(self, *, loss: nn.Module, weight: float) -> None:
@@ -52,13 +49,11 @@ class PerceptualLoss(nn.Module):
             None leaves a layer out.
         criterion: compares features, e.g. `torch.nn.L1Loss()`.
         weights: "imagenet", which torchvision downloads once; the path of a file, torchvision's
-            state dict, whole or of the features alone; or "random", for trials.
-        seed: of random weights.
+            state dict, whole or of the features alone; or "random", of `seed`, for trials.
         feature_scale: what all features are multiplied by.
 
     Raises:
-        ValueError: an argument is out of range, or the weights cannot be had; it says how to get
-            them.
+        ValueError: an argument is out of range, or the weights cannot be had.
     """
 
     mean: Tensor

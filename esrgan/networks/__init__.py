@@ -1,6 +1,5 @@
 from esrgan.networks.blocks import SMALL_KAIMING as SMALL_KAIMING
 from esrgan.networks.blocks import Architecture as Architecture
-from esrgan.networks.blocks import Initialise as Initialise
 from esrgan.networks.blocks import scaled_kaiming as scaled_kaiming
 from esrgan.networks.discriminators import SRGANDiscriminator as SRGANDiscriminator
 from esrgan.networks.discriminators import UNetDiscriminator as UNetDiscriminator

@@ -66,11 +66,7 @@ class Page:
 
 @contextmanager
 def open_page(path: Path, *, title: str, overwrite: bool = False) -> Iterator[Page]:
-    """A page to add images to. The file appears, complete, with `Page.finish`; else there is none.
-
-    Raises:
-        ValueError: the file exists and `overwrite` is not set.
-    """
+    """A page to add images to. Its file appears, complete, with `Page.finish`, or never."""
     refuse_existing(path, overwrite=overwrite)
     environment = Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True

@@ -21,7 +21,6 @@ _FEW_POINTS = 30  # each of so few is marked
 _NUM_COLOURS = 10  # beyond these the lines are broken
 _DASHES = ("-", "--", ":", "-.")
 
-
 Curve = Sequence[tuple[float, float]]
 """Points (x, y)."""
 
@@ -42,8 +41,7 @@ def plot_panels(panels: Sequence[Panel]) -> Image:
     """The panels, two in a row. A name has the same colour in all; one legend serves all.
 
     Raises:
-        ValueError: there is no panel, or matplotlib, an optional part of the installation, is
-            missing.
+        ValueError: there is no panel, or matplotlib, which is optional, is not installed.
     """
     if not panels:
         raise ValueError("there is nothing to plot: give at least one panel")

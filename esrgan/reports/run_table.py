@@ -35,11 +35,7 @@ class Column(NamedTuple):
 
 
 def choose_metrics(runs: Sequence[RunRecord], asked: Sequence[str] | None) -> list[str]:
-    """What is reported of the validation: the metrics asked for, by default all of them.
-
-    Raises:
-        ValueError: one that was asked for is in no run.
-    """
+    """The metrics asked for, by default all; a ValueError where no run was validated by one."""
     known = {name.upper(): name for run in runs for name in run.metrics}
     for name in asked or ():
         if name.upper() not in known:

@@ -62,10 +62,8 @@ class Done(NamedTuple):
 def find_images(words: Sequence[str], *, output: Path) -> list[Found]:
     """Files as they are, folders with their subfolders, and patterns that no shell has expanded.
 
-    What lies in `output` is not found in a folder around it. A file named twice is found once.
-
-    Raises:
-        ValueError: a word stands for nothing.
+    What lies in `output` is not found in a folder around it. A file named twice is found once. A
+    word that stands for nothing is refused.
     """
     found: dict[Path, Found] = {}
     for word in words:

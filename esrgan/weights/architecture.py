@@ -45,13 +45,11 @@ def multiple_of(network: Generator) -> int:
 
 
 def build_generator(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Generator:
-    """The generator whose weights these are, without their values.
+    """The generator whose weights, in the names of released networks, these are; without values.
 
-    Args:
-        state: weights under the names of the released networks.
-        declared: what the file says of its network. Of those that shapes tell, only what shapes
-            cannot show is taken from it; what it does not say is as published. Any other network
-            of `esrgan.networks` is built from it.
+    `declared` is what the file says of its network. Of those that shapes tell, only what shapes
+    cannot show is taken from it; what it does not say is as published. Any other network of
+    `esrgan.networks` is built from it.
 
     Raises:
         ValueError: the weights are of no network known here.

@@ -17,16 +17,12 @@ included; less than 0.05 between networks that began from weights of their own."
 def interpolate(a: Generator, b: Generator, alpha: float) -> Generator:
     """The network whose weights are (1 - alpha) A + alpha B, in float32.
 
-    Averages of BatchNorm are interpolated as the weights are. Its counters, and whatever else is no
-    floating-point number, come from the nearer network; at 0.5, from B.
-
-    Args:
-        a: usually trained for PSNR; what alpha = 0 gives exactly.
-        b: usually `a` after its adversarial training; what alpha = 1 gives exactly.
-        alpha: from 0 to 1.
+    A is usually trained for PSNR, and B is A after its adversarial training; alpha = 0 gives A
+    exactly, 1 gives B. Averages of BatchNorm are interpolated as the weights are. Its counters, and
+    whatever else is no floating-point number, come from the nearer network; at 0.5, from B.
 
     Raises:
-        ValueError: alpha is out of range, or the networks are not of one architecture.
+        ValueError: alpha is not from 0 to 1, or the networks are not of one architecture.
     """
     if not 0 <= alpha <= 1:
         raise ValueError(

@@ -30,20 +30,12 @@ _WRAPPING_PREFIXES = ("module.", "_orig_mod.")
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """The weights of one network in a file that may hold several.
+    """The weights of one network in a file that may hold several."""
 
-    Attributes:
-        name: for messages.
-        wrappers: keys of the file that they may be under, the preferred first; `_CONTAINERS` may be
-            around these.
-        prefixes: what may be before each of their names, the preferred first.
-        marked: whether one of these must be there. Where not, a file of bare weights is this part.
-    """
-
-    name: str
-    wrappers: tuple[str, ...]
-    prefixes: tuple[str, ...]
-    marked: bool = False
+    name: str  # for messages
+    wrappers: tuple[str, ...]  # keys that they may be under, perhaps in `_CONTAINERS`; best first
+    prefixes: tuple[str, ...]  # what may be before each of their names, the preferred first
+    marked: bool = False  # whether one of these must be there; else bare weights are this part, too
 
     def unwrap(self, content: _Mapping) -> tuple[_Mapping, bool]:
         """What is inside of all wrappers, and whether one of this part's own was there."""
