@@ -1,14 +1,11 @@
 """Which checkpoints a run keeps: the newest ones and the best."""
 
-import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from esrgan.runs import remove_old, write_checkpoint
 from esrgan.training.validation import Metric
-
-log = logging.getLogger(__name__)
 
 
 class Checkpointing:
@@ -59,9 +56,8 @@ class Checkpointing:
 
     def save(self, iteration: int, state: dict[str, Any]) -> None:
         """Write the checkpoint of an iteration, then delete what need not stay."""
-        path = write_checkpoint(self.folder, iteration, state)
+        write_checkpoint(self.folder, iteration, state)
         remove_old(self.folder, keep_last=self.keep_last, keep_also=[self.best_iteration])
-        log.debug("wrote %s", path)
 
     def state_dict(self) -> dict[str, Any]:
         return {"best_value": self.best_value, "best_iteration": self.best_iteration}

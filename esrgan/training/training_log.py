@@ -23,25 +23,29 @@ class TrainingLog:
         self.every = every
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
-        self._clock = _Clock()
+        self.start_clock()
 
     def start_clock(self) -> None:
-        self._clock = _Clock()
+        """Begin the interval whose speed is measured."""
+        self._begin = self._last_end = time.perf_counter()
+        self._waited, self._num_samples = 0.0, 0
 
     def batch_starts(self) -> None:
-        self._clock.batch_starts()
-
-    def leave_out_time(self) -> None:
-        """Do not count what happened since the step ended: validation, checkpoints."""
-        self._clock.leave_out_time()
+        self._waited += time.perf_counter() - self._last_end
 
     def add(self, values: Mapping[str, Tensor], *, num_samples: int) -> None:
         """Take in what a step returned; waits for nothing."""
-        self._clock.batch_ends(num_samples)
+        self._last_end = time.perf_counter()
+        self._num_samples += num_samples
         for name, value in values.items():
             value = value.detach()
             self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
             self._counts[name] = self._counts.get(name, 0) + 1
+
+    def leave_out_time(self) -> None:
+        """Do not count what happened since the step ended: validation, checkpoints."""
+        now = time.perf_counter()
+        self._begin, self._last_end = self._begin + now - self._last_end, now
 
     def means(self) -> dict[str, float]:
         """The means since the last call, as `train/NAME`; the one place that waits for a device.
@@ -56,7 +60,11 @@ class TrainingLog:
 
     def speed(self) -> dict[str, float]:
         """Samples per second and the share of the time that was spent waiting for data."""
-        values = self._clock.read()
+        seconds = max(time.perf_counter() - self._begin, 1e-9)
+        values = {
+            "speed/samples_per_second": self._num_samples / seconds,
+            "speed/data_wait": self._waited / seconds,
+        }
         self.start_clock()
         return values
 
@@ -66,34 +74,6 @@ class TrainingLog:
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
         self._sums = {name: value.to(device) for name, value in state["sums"].items()}
         self._counts = dict(state["counts"])
-
-
-class _Clock:
-    """Time of an interval and the part of it between the end of a step and the next batch."""
-
-    def __init__(self) -> None:
-        self._begin = self._last_end = time.perf_counter()
-        self._waited = 0.0
-        self._num_samples = 0
-
-    def batch_starts(self) -> None:
-        self._waited += time.perf_counter() - self._last_end
-
-    def batch_ends(self, num_samples: int) -> None:
-        self._last_end = time.perf_counter()
-        self._num_samples += num_samples
-
-    def leave_out_time(self) -> None:
-        now = time.perf_counter()
-        self._begin += now - self._last_end
-        self._last_end = now
-
-    def read(self) -> dict[str, float]:
-        seconds = max(time.perf_counter() - self._begin, 1e-9)
-        return {
-            "speed/samples_per_second": self._num_samples / seconds,
-            "speed/data_wait": self._waited / seconds,
-        }
 
 
 class Progress:
