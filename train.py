@@ -1,8 +1,6 @@
 """Train an experiment: `python train.py experiment=NAME [key=value ...]`; alone, it lists them."""
 
-import sys
-
 from esrgan.commands.train import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

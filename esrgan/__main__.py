@@ -30,12 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         sys.stderr.write(f"error: {name} is not a command: {suggestion(name, COMMANDS)}\n")
         return FAILED
-    # What a command prints of itself, as argparse's usage, begins with its name
-    sys.argv = [f"esrgan {name}", *rest]
+    if name != "train":  # which Lightning starts anew, in its other processes, from sys.argv
+        # What a command prints of itself, as argparse's usage, begins with its name
+        sys.argv = [f"esrgan {name}", *rest]
     command = import_module(f"esrgan.commands.{name.replace('-', '_')}")
     code: int = command.main(rest)
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -5,7 +5,6 @@ Prints Markdown tables, whose ratios compare what was measured in turns, in one 
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,4 +128,4 @@ def sample(folder: Path, part: str) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(report_errors(lambda: benchmark(parse_arguments())))
+    raise SystemExit(report_errors(lambda: benchmark(parse_arguments())))

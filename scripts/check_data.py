@@ -1,8 +1,6 @@
 """Checks data sets: every file, key, size and value, against what was written."""
 
-import sys
-
 from esrgan.commands.check_data import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

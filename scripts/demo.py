@@ -38,4 +38,4 @@ def run(*words: str | Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(report_errors(main))
+    raise SystemExit(report_errors(main))

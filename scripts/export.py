@@ -1,8 +1,6 @@
 """Write a trained network for other programs; see esrgan/commands/export.py."""
 
-import sys
-
 from esrgan.commands.export import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -78,10 +78,14 @@ def _run(words: list[str]) -> int:
             command = [sys.executable, "-m", "esrgan", "train"]
             return sweep(arguments, configs=configs, own=own, command=command)
         codes: list[int] = []
-        sys.argv = ["train.py", *words]  # where Hydra looks
-        hydra.main(version_base="1.3", config_path=str(configs), config_name=CONFIG)(
-            lambda cfg: codes.append(report_errors(lambda: train(cfg)))
-        )()
+        given = sys.argv
+
+        def task(cfg: "DictConfig") -> None:
+            sys.argv = given  # where Lightning looks, to start its other processes
+            codes.append(report_errors(lambda: train(cfg)))
+
+        sys.argv = [given[0], *words]  # where Hydra looks
+        hydra.main(version_base="1.3", config_path=str(configs), config_name=CONFIG)(task)()
     return codes[0] if codes else 0
 
 

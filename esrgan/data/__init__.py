@@ -1,7 +1,8 @@
-"""Image pairs: prepared, stored, checked, and cut into a stream of training batches."""
+"""Image pairs: prepared, stored, checked, and cut into a stream of training batches.
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+What torch is needed for, `datamodule` and `patches`, is imported from there: it costs seconds and a
+gigabyte, of each process that prepares a data set too.
+"""
 
 from esrgan.data.encode import Recipe as Recipe
 from esrgan.data.folders import FolderPairs as FolderPairs
@@ -19,15 +20,3 @@ from esrgan.data.pictures import write_picture as write_picture
 from esrgan.data.prepare import build_dataset as build_dataset
 from esrgan.data.sample_photographs import write_sample_photographs as write_sample_photographs
 from esrgan.data.sources import SubImages as SubImages
-
-if TYPE_CHECKING:
-    from esrgan.data.datamodule import PatchDataModule as PatchDataModule
-    from esrgan.data.patches import PatchDataset as PatchDataset
-else:
-    # On first use: they cost seconds and a gigabyte, of each process that prepares a data set too
-    _NEEDS_TORCH = {"PatchDataModule": "datamodule", "PatchDataset": "patches"}
-
-    def __getattr__(name: str) -> object:
-        if name not in _NEEDS_TORCH:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_NEEDS_TORCH[name]}"), name)

@@ -100,7 +100,7 @@ def _check_folders(settings: Mapping[str, Any]) -> None:
         raise ValueError(f"name ({settings['name']}) must be a path below experiments/")
 
 
-_WITH_LIGHTNING = ("pytorch_lightning.", "esrgan.training.", "esrgan.data.PatchDataModule")
+_WITH_LIGHTNING = ("pytorch_lightning.", "esrgan.training.", "esrgan.data.datamodule.")
 
 
 def check_targets(settings: Mapping[str, Any], *, with_lightning: bool) -> None:

@@ -15,12 +15,7 @@ from esrgan import __version__
 from esrgan.files import Held, try_lock
 from esrgan.runs.checkpoints import list_checkpoints, read_newest
 from esrgan.runs.logs import Line, read_log
-from esrgan.runs.settings import (
-    changed_results,
-    read_settings,
-    training_recipe,
-    write_settings,
-)
+from esrgan.runs.settings import changed_results, read_settings, training_recipe, write_settings
 
 RUNS = Path("experiments")
 """Where runs are, seen from where commands are given."""

@@ -12,6 +12,7 @@ import numpy as np
 from bench.result import Table
 from bench.sizes import Sizes
 from esrgan import data
+from esrgan.data.patches import PatchDataset
 from esrgan.degradations import resize_double
 from esrgan.types import Image, Pair
 
@@ -62,7 +63,7 @@ def mirrored_to(image: Image, size: tuple[int, int]) -> Image:
 
 def build_stores(folder: Path) -> dict[str, Load]:
     """Store the photographs in every way; the first is the default of the project."""
-    patches = partial(data.PatchDataset, patch_size=PATCH_SIZE, seed=0)
+    patches = partial(PatchDataset, patch_size=PATCH_SIZE, seed=0)
     raw, png = (_build_lmdb(folder, codec, None) for codec in ("raw", "png"))
     cut = _build_lmdb(folder, "png", SUB_IMAGES)
     gt, lq = folder / "gt", folder / "lq"

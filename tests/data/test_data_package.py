@@ -10,8 +10,6 @@ PUBLIC = [
     "FolderPairs",
     "ImageError",
     "LmdbPairs",
-    "PatchDataModule",
-    "PatchDataset",
     "Picture",
     "Recipe",
     "SubImages",
@@ -30,11 +28,6 @@ PUBLIC = [
 @pytest.mark.parametrize("name", PUBLIC)
 def test_each_public_name_is_there(name):
     assert getattr(esrgan.data, name) is not None
-
-
-def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match=r"'esrgan\.data' has no attribute 'PatchDatset'"):
-        _ = esrgan.data.PatchDatset
 
 
 def test_the_processes_that_prepare_data_do_not_wait_for_torch():

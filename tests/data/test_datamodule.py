@@ -11,7 +11,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from esrgan.data import PatchDataModule, PatchDataset, datamodule
+from esrgan.data import datamodule
+from esrgan.data.datamodule import PatchDataModule
+from esrgan.data.patches import PatchDataset
 from esrgan.types import Pair
 
 

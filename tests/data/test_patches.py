@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from esrgan.data import PatchDataset
-from esrgan.data.patches import GlobalBatches, Sample, set_up_worker, stack
+from esrgan.data.patches import GlobalBatches, PatchDataset, Sample, set_up_worker, stack
 from esrgan.types import Pair
 
 

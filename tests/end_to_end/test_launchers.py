@@ -21,6 +21,10 @@ def by_lightning() -> list[str]:
     return [sys.executable, TRAIN]
 
 
+def by_lightning_as_a_module() -> list[str]:
+    return [sys.executable, "-m", "esrgan", "train"]
+
+
 def by_torchrun() -> list[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -43,7 +47,9 @@ def start(launcher, folder, settings) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("launcher", "code"), [(by_lightning, 75), (by_torchrun, 1)])
+@pytest.mark.parametrize(
+    ("launcher", "code"), [(by_lightning, 75), (by_lightning_as_a_module, 75), (by_torchrun, 1)]
+)
 def test_two_processes_train_stop_at_a_signal_and_go_on(gan_settings, tmp_path, launcher, code):
     """torchrun has no exit code of its processes: it is 1 where one of them did not end with 0."""
     longer = gan_settings | {"iterations": 200}

@@ -12,12 +12,12 @@ import torch
 from esrgan.data import (
     CODECS,
     LmdbPairs,
-    PatchDataModule,
-    PatchDataset,
     Recipe,
     build_dataset,
     write_png,
 )
+from esrgan.data.datamodule import PatchDataModule
+from esrgan.data.patches import PatchDataset
 from esrgan.degradations import resize_uint8
 from esrgan.types import Pair
 
