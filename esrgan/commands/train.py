@@ -248,7 +248,3 @@ def _end(
         save_release(run.release, generator, metadata=run.describe(state))
     log.info("the trained generator is %s", run.release)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

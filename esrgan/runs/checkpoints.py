@@ -15,7 +15,7 @@ from typing import Any
 from esrgan.files import flush, written_or_gone
 
 FORMAT = 3
-NAME = re.compile(r"iteration_(\d{8})-([0-9a-f]{16})\.ckpt")
+_NAME = re.compile(r"iteration_\d{8}-[0-9a-f]{16}\.ckpt")
 log = logging.getLogger(__name__)
 
 
@@ -55,14 +55,7 @@ def write_checkpoint(folder: Path, iteration: int, state: dict[str, Any]) -> Pat
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """The complete checkpoints of a folder, the newest first."""
-    return sorted((p for p in folder.glob("*.ckpt") if NAME.fullmatch(p.name)), reverse=True)
-
-
-def checkpoint_iteration(path: Path) -> int:
-    match = NAME.fullmatch(path.name)
-    if match is None:
-        raise ValueError(f"{path.name} is not a checkpoint's name (iteration_NNNNNNNN-DIGEST.ckpt)")
-    return int(match[1])
+    return sorted((p for p in folder.glob("*.ckpt") if _NAME.fullmatch(p.name)), reverse=True)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -110,9 +103,9 @@ def read_newest(folder: Path) -> dict[str, Any] | None:
 
 def remove_old(folder: Path, *, keep_last: int, keep_also: Iterable[int]) -> None:
     """Delete all but the newest checkpoints and those of the given iterations."""
-    kept = set(keep_also)
+    kept = tuple(f"iteration_{iteration:08d}-" for iteration in keep_also)
     for path in list_checkpoints(folder)[keep_last:]:
-        if checkpoint_iteration(path) not in kept:
+        if not path.name.startswith(kept):
             path.unlink()
     for leftover in folder.glob("*.ckpt.tmp"):
         leftover.unlink()
