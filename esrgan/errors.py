@@ -1,7 +1,7 @@
 """How mistakes reach a user: in a line with what to do, and as an exit code."""
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 FAILED = 2
@@ -25,6 +25,27 @@ def report_errors(command: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
+
+
+def refuse_below_one(numbers: Mapping[str, int | None]) -> None:
+    """By the names of their options; None: not given."""
+    for option, number in numbers.items():
+        if number is not None and number < 1:
+            raise ValueError(f"--{option} ({number}) must be at least 1")
+
+
+def refuse_alone(
+    arguments: object, needs: Mapping[str, Sequence[str]], *, rule: str = "has no effect without"
+) -> None:
+    """`needs` has for an option's name those of which one must be given, too.
+
+    `arguments` has the values by these names; None and False: not given.
+    """
+    given = {n for n, value in vars(arguments).items() if value is not None and value is not False}
+    for name, others in needs.items():
+        if name in given and given.isdisjoint(others):
+            choices = " or ".join(f"--{other}" for other in others)
+            raise ValueError(f"--{name.replace('_', '-')} {rule} {choices}")
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:

@@ -33,10 +33,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from esrgan.commands import inputs
+from esrgan.commands import DEVICE_HELP, inputs
 from esrgan.data import list_images, read_image, write_png
 from esrgan.degradations import CONVENTIONS
-from esrgan.errors import report_errors
+from esrgan.errors import refuse_alone, refuse_below_one, report_errors
 from esrgan.evaluation import METRICS, STANDARD, Comparison, Method, Metric, Score, compare
 from esrgan.evaluation.benchmarks import Benchmark, BenchmarkResult, find_methods, match_outputs
 from esrgan.evaluation.ma_scores import DERIVED, NIQE, PI, MaScores, with_parts, with_regions
@@ -112,7 +112,7 @@ def _add_protocol(parser: ArgumentParser) -> None:
         "default: the one that made the low-resolution files, else double"
     )
     add("--convention", choices=sorted(CONVENTIONS), help=text)
-    add("--device", help=inputs.DEVICE_HELP)
+    add("--device", help=DEVICE_HELP)
     add("--niqe-model", type=Path, metavar="FILE", help=f"default: {NIQE_MODEL}")
     text = (
         "for MA and PI: CSV with the columns image, method, score (and benchmark, where names "
@@ -141,9 +141,8 @@ def _add_outputs(parser: ArgumentParser) -> None:
 
 
 def _refuse_options(arguments: Arguments) -> None:
-    inputs.refuse_alone(arguments, _NEEDS)
-    sizes = {"crop-size": arguments.crop_size, "page-images": arguments.page_images}
-    inputs.refuse_below_one(sizes)
+    refuse_alone(arguments, _NEEDS)
+    refuse_below_one({"crop-size": arguments.crop_size, "page-images": arguments.page_images})
     by_ma = sorted(metric.name for metric in arguments.metrics if metric in DERIVED.values())
     if by_ma and arguments.ma_scores is None:
         raise ValueError(f"--metrics {' '.join(by_ma)} needs --ma-scores FILE")

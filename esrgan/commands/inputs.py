@@ -1,4 +1,4 @@
-"""What is given to the commands that look at networks on benchmarks: their options and words."""
+"""The networks and benchmarks that words of a command line stand for."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,29 +18,6 @@ if TYPE_CHECKING:
     import torch
 
     from esrgan.weights import Generator
-
-DEVICE_HELP = "cpu, cuda, cuda:1, ...; default: cuda where there is one, else cpu"
-
-
-def refuse_below_one(numbers: Mapping[str, int | None]) -> None:
-    """By the names of their options; None: not given."""
-    for option, number in numbers.items():
-        if number is not None and number < 1:
-            raise ValueError(f"--{option} ({number}) must be at least 1")
-
-
-def refuse_alone(
-    arguments: object, needs: Mapping[str, Sequence[str]], *, rule: str = "has no effect without"
-) -> None:
-    """`needs` has for an option's name those of which one must be given, too.
-
-    `arguments` has the values by these names; None and False: not given.
-    """
-    given = {n for n, value in vars(arguments).items() if value is not None and value is not False}
-    for name, others in needs.items():
-        if name in given and given.isdisjoint(others):
-            choices = " or ".join(f"--{other}" for other in others)
-            raise ValueError(f"--{name.replace('_', '-')} {rule} {choices}")
 
 
 def open_networks(

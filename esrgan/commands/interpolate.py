@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from esrgan.commands.inputs import DEVICE_HELP, open_benchmarks, refuse_alone, refuse_below_one
+from esrgan.commands import DEVICE_HELP
+from esrgan.commands.inputs import open_benchmarks
 from esrgan.data import list_images, read_image, write_png
-from esrgan.errors import report_errors
+from esrgan.errors import refuse_alone, refuse_below_one, report_errors
 from esrgan.evaluation.benchmarks import Benchmark
 from esrgan.files import check_target, write_whole
 from esrgan.reports.interpolation_pictures import (

@@ -18,9 +18,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from esrgan.commands import inputs
+from esrgan.commands import DEVICE_HELP, inputs
 from esrgan.data import write_png
-from esrgan.errors import report_errors, suggestion
+from esrgan.errors import refuse_alone, refuse_below_one, report_errors, suggestion
 from esrgan.evaluation import STANDARD
 from esrgan.evaluation.benchmarks import Benchmark
 from esrgan.files import check_target, write_whole
@@ -91,13 +91,13 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     which.add_argument("--crops", type=int, metavar="N", help=f"rows; default: {_ROWS}")
     which.add_argument("--images", nargs="+", metavar="NAME", help="a row for each of these")
     add("--crop-size", type=int, metavar="N", help=f"in pixels; default: {CROP_SIZE}")
-    add("--device", help=inputs.DEVICE_HELP)
+    add("--device", help=DEVICE_HELP)
     arguments = Arguments(**vars(parser.parse_args(argv)))
     try:
-        inputs.refuse_alone(arguments, dict.fromkeys(_OF_THE_FILES, ("output",)))
+        refuse_alone(arguments, dict.fromkeys(_OF_THE_FILES, ("output",)))
     except ValueError as error:
         parser.error(str(error))
-    inputs.refuse_below_one({"crops": arguments.crops, "crop-size": arguments.crop_size})
+    refuse_below_one({"crops": arguments.crops, "crop-size": arguments.crop_size})
     if arguments.output:
         for name in _FILES:
             check_target(arguments.output / name, overwrite=arguments.overwrite)

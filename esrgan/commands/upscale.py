@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Never
 
 from tqdm import tqdm
 
-from esrgan.commands.inputs import DEVICE_HELP, refuse_below_one
+from esrgan.commands import DEVICE_HELP
 from esrgan.data import ImageError, Picture, image_size, read_picture, refuse_losses, write_picture
-from esrgan.errors import FAILED, report_errors
+from esrgan.errors import FAILED, refuse_below_one, report_errors
 from esrgan.runs import find_weights
 from esrgan.upscaling.enlarge import enlarge, resize
 from esrgan.upscaling.jobs import Existing, Job, find_images, plan_jobs, run_jobs
