@@ -12,6 +12,7 @@ from hydra.errors import (
 )
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from esrgan.errors import suggestion
 
@@ -21,11 +22,11 @@ def plain_errors() -> Iterator[None]:
     """Turn what Hydra and OmegaConf raise into a ValueError that names the key and the fix."""
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise ValueError(_in_one_line(error)) from error
 
 
-def _in_one_line(error: HydraException | OmegaConfBaseException) -> str:
+def _in_one_line(error: Exception) -> str:
     cause = error.__cause__
     if isinstance(error, InstantiationException) and isinstance(cause, ValueError):
         return str(cause)
@@ -34,12 +35,13 @@ def _in_one_line(error: HydraException | OmegaConfBaseException) -> str:
     if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException):
         return _refused_value(cause)
     if isinstance(error, MissingConfigException) and error.options:
-        options = ", ".join(error.options)
-        return (
-            f"{error.missing_cfg_file} does not exist: there are {options} (and their subfolders)"
-        )
+        missing = str(error.missing_cfg_file)
+        return f"{missing} does not exist: {suggestion(missing.rpartition('/')[2], error.options)}"
     if isinstance(error, OverrideParseException):
-        return f"{error.override} is not KEY=VALUE: a value with any of =,:{{}}[] needs quotes"
+        return (
+            f"{error.override} is not KEY=VALUE, as experiment=quickstart is: a value with any of "
+            "=,:{}[] needs quotes"
+        )
     return " ".join(str(error).split())
 
 

@@ -14,10 +14,11 @@ from bench.result import Table, describe_machine
 from bench.sizes import PAPER, QUICK, USUAL, Sizes
 
 from esrgan.data import write_sample_photographs
-from esrgan.errors import report_errors
+from esrgan.errors import refuse_below_one, report_errors
 from esrgan.files import refuse_existing, write_whole
 
 SUBJECTS = ("data", "step", "gan", "bf16", "upscale")
+COUNTS: Sequence[str] = ("rounds", "iterations", "seeds")
 ONLY_WITH = {
     "images": ("data", "bf16"),
     "held_out": ("bf16", "upscale"),
@@ -62,10 +63,8 @@ def parse_arguments() -> Arguments:
         if given.get(name) and not set(subjects) & set(given["only"]):
             option = f"--{name.replace('_', '-')}"
             parser.error(f"{option} has no effect without --only {' or '.join(subjects)}")
-    numbers = {name: given.pop(name) for name in ("rounds", "iterations", "seeds") if name in given}
-    for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(f"--{name} ({number}) must be at least 1")
+    numbers = {name: given.pop(name) for name in COUNTS if name in given}
+    refuse_below_one(numbers)
     return Arguments(sizes=(QUICK if given["quick"] else USUAL)._replace(**numbers), **given)
 
 

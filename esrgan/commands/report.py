@@ -93,10 +93,7 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     add("--crop-size", type=int, metavar="N", help=f"in pixels; default: {CROP_SIZE}")
     add("--device", help=DEVICE_HELP)
     arguments = Arguments(**vars(parser.parse_args(argv)))
-    try:
-        refuse_alone(arguments, dict.fromkeys(_OF_THE_FILES, ("output",)))
-    except ValueError as error:
-        parser.error(str(error))
+    refuse_alone(arguments, dict.fromkeys(_OF_THE_FILES, ("output",)))
     refuse_below_one({"crops": arguments.crops, "crop-size": arguments.crop_size})
     if arguments.output:
         for name in _FILES:

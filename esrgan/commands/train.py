@@ -145,9 +145,10 @@ def _checked(cfg: "DictConfig") -> tuple[dict[str, Any], "ImagePairs"]:
     container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     settings = cast(dict[str, Any], container)
     check_settings(settings)
-    check_targets(settings, with_lightning=False)
+    parts = settings if cfg.validation_set else settings | {"validation": None}
+    check_targets(parts, with_lightning=False)
     pairs: ImagePairs = instantiate(cfg.data.train.pairs)
-    check_targets(settings, with_lightning=True)
+    check_targets(parts, with_lightning=True)
     return settings, pairs
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -79,7 +80,15 @@ class Metric:
 
 
 def plain(function: Callable[..., float]) -> Callable[[Resources], Measure]:
-    """The `load` of a function (sr, gt, *, crop) that needs nothing else."""
+    """The `load` of a function (sr, gt, *, crop) that needs nothing else.
+
+    Raises:
+        ValueError: it does not take these.
+    """
+    try:
+        signature(function).bind(None, None, crop=0)
+    except TypeError as error:
+        raise ValueError(f"a metric's function takes (sr, gt, *, crop): {error}") from error
     return lambda resources: partial(function, crop=resources.crop)
 
 

@@ -39,7 +39,7 @@ def load_niqe_model(path: Path) -> NiqeModel:
     Raises:
         ValueError: it is missing, damaged or something else; the message says how to get it.
     """
-    fix = "`python scripts/download_data.py niqe` fetches it"
+    fix = "`esrgan download niqe` fetches it"
     if not path.is_file():
         raise ValueError(f"NIQE needs the statistics of pristine photographs, {path}: {fix}")
     try:

@@ -109,8 +109,8 @@ class OpenRun:
         resume: whether to continue the run that is there; "auto" does if it has a checkpoint.
 
     Raises:
-        ValueError: the folder holds a run and `resume` is false; it holds none and `resume` is
-            true; the run there had other settings.
+        ValueError: the folder holds a run and `resume` is false; it holds none, or of one only the
+            release, and `resume` is true; the run there had other settings, or lost them.
     """
 
     def __init__(self, folder: Path, *, settings: Mapping[str, Any], resume: bool | str) -> None:
@@ -120,9 +120,14 @@ class OpenRun:
         if resume == "auto":
             resume = bool(self.folder.list_checkpoints())
         self._resume = bool(resume)
+        if self.folder.release.exists() and not self.folder.list_checkpoints():
+            raise ValueError(
+                f"{self.folder.release}, which is never written over, has no checkpoint to "
+                "continue from: start another run with name=ANOTHER_NAME"
+            )
         if not resume:
             self._refuse_to_write_over()
-        elif not self.folder.settings.exists():
+        elif not (self.folder.settings.exists() or self.folder.list_checkpoints()):
             raise ValueError(f"{folder} holds no run to continue: start one without resume=true")
         else:
             _refuse_other_settings(folder, read_settings(self.folder.settings), settings)

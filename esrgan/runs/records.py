@@ -43,20 +43,13 @@ class RunRecord:
     @property
     def metrics(self) -> Mapping[str, float]:
         """Of its last validation."""
-        return {
-            name: value
-            for name, value in self._last_validation.items()
-            if name != "iteration" and not name.startswith(_BASELINE)
-        }
+        return {n: v for n, v in self._last_validation.items() if not n.startswith(_BASELINE)}
 
     @property
     def bicubic(self) -> Mapping[str, float]:
         """What bicubic interpolation reaches on the images of its validation."""
-        return {
-            name.removeprefix(_BASELINE): value
-            for name, value in self._last_validation.items()
-            if name.startswith(_BASELINE)
-        }
+        last = self._last_validation
+        return {n.removeprefix(_BASELINE): last[n] for n in last if n.startswith(_BASELINE)}
 
     @property
     def timed(self) -> tuple[int, float]:
@@ -65,7 +58,8 @@ class RunRecord:
 
     @property
     def _last_validation(self) -> Line:
-        return self.validation[-1] if self.validation else {}
+        last = self.validation[-1] if self.validation else {}
+        return {name: value for name, value in last.items() if name != "iteration"}
 
 
 def find_runs(folders: Iterable[Path]) -> list[RunRecord]:

@@ -112,7 +112,7 @@ def _launch(jobs: list[Job], of_hydra: list[str], command: Sequence[str]) -> int
         # The launcher's settings are read beside the first job's, because a key may exist only with
         # a swept choice: discriminator.num_features with experiment=srgan,esrgan
         cfg = compose(CONFIG, [*own, *of_hydra, *jobs[0].overrides], return_hydra_config=True)
-        for job in jobs[1:]:  # what is wrong with the last is said before the first has begun
+        for job in jobs[1:]:  # what is misspelt in the last is said before the first has begun
             compose(CONFIG, [*of_hydra, *job.overrides])
         stop = StopFile(folder / "stop")
         stop.listen()

@@ -119,7 +119,7 @@ def conclude(codes: Mapping[str, int]) -> int:
         return STOPPED
     if failed:
         raise ValueError(f"{failures}the same command starts them again, and nothing that is done")
-    command = ["python", "scripts/report.py", *(str(RUNS / name) for name in done)]
+    command = ["esrgan", "report", *(str(RUNS / name) for name in done)]
     log.info("all jobs are done, and this compares them:\n%s", shlex.join(command))
     return 0
 

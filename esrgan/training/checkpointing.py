@@ -34,11 +34,7 @@ class Checkpointing:
         self.best_iteration = -1
 
     def check_monitor(self, metrics: Iterable[Metric]) -> None:
-        """Refuse to monitor what is not among the metrics that are computed.
-
-        Raises:
-            ValueError: it is not.
-        """
+        """A ValueError if what is monitored is not among the metrics that are computed."""
         names = [metric.name for metric in metrics]
         if self.monitor is not None and self.monitor not in names:
             raise ValueError(

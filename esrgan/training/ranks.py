@@ -96,11 +96,7 @@ class Ranks:
         return {name: value for part in parts for name, value in part.items()}
 
     def require_equal(self, value: object, what: str) -> None:
-        """Refuse to go on where the processes differ.
-
-        Raises:
-            ValueError: they do; `what` says in what.
-        """
+        """A ValueError where the processes differ, in `what`."""
         values = set(self.merged({str(rank()): value}).values())
         if len(values) > 1:
             listed = ", ".join(sorted(map(str, values)))

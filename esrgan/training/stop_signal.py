@@ -7,7 +7,6 @@ from esrgan.training.ranks import Ranks
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 """Ctrl-C, the end of a job's time, and the warnings before it that SLURM and submitit send."""
 
-
 SAME_WISH = 1.0
 """Signals within so many seconds are one."""
 

@@ -251,7 +251,7 @@ def test_mistakes_end_in_one_line_that_names_them(run, benchmark, weights, tmp_p
         "--metrics MA PI needs --ma-scores": ("bicubic", "--metrics", "PI", "MA"),
         "--ma-scores has no effect": ("bicubic", "--ma-scores", tmp_path / "file"),
         "--niqe-model has no effect": ("bicubic", "--niqe-model", tmp_path / "file"),
-        "nowhere.npz: `python scripts/download_data.py niqe`": (
+        "nowhere.npz: `esrgan download niqe`": (
             "bicubic",
             "--metrics",
             "NIQE",

@@ -175,10 +175,10 @@ def test_a_mistake_is_one_line_before_any_work(run, runs, tmp_path, monkeypatch,
     assert not (tmp_path / "out").exists()
 
 
-def test_options_of_the_files_are_refused_without_them(run, runs, capsys):
-    with pytest.raises(SystemExit):
-        run(runs, "--crop-size", 32)
-    assert "--crop-size has no effect without --output" in capsys.readouterr().err
+def test_options_of_the_files_are_refused_without_them(run, runs):
+    code, printed, errors = run(runs, "--crop-size", 32)
+    assert (code, printed) == (2, "")
+    assert errors == "error: --crop-size has no effect without --output\n"
 
 
 def test_the_table_alone_does_not_wait_for_torch(runs):

@@ -52,8 +52,8 @@ def files(folder):
         ("validation_set", ".", r"\. holds no images: supported are \.bmp, "),
         ("scale", 2, r"data set .*/train_x4 is x4, this run is x2: set scale=4, or build"),
         ("generator.scale", 2, r"scale \(4\) must be that of the generator: set scale=2 and"),
-        ("experiment", "quick", r"experiment/quick does not exist: there are esrgan, "),
-        ("name", "a=b", r"name=a=b is not KEY=VALUE: .* quotes"),
+        ("experiment", "quick", r"experiment/quick does not exist: did you mean quickstart\?"),
+        ("name", "a=b", r"name=a=b is not KEY=VALUE, as experiment=quickstart is: .* quotes"),
         ("init_from", "none.pth", r"init_from \(none.pth\) is not a file: train the stage before"),
         (
             "schedule.warmup_iterations",
@@ -121,6 +121,15 @@ def test_a_logger_whose_package_is_missing_says_so(server, settings, tmp_path, n
 def test_a_folder_that_holds_a_run_is_not_written_over(server, settings, finished):
     error = refused(server, finished, settings)
     assert re.match(r"experiments/run already holds a run.* resume=true,.* name=ANOTHER", error)
+
+
+def test_a_slip_in_an_experiment_of_ones_own_is_told_with_its_place(server, settings, tmp_path):
+    own = tmp_path / "own/experiment/mine.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("# @package _global_\npatch_size: [32\nseed: 1\n")
+    training = server.start(tmp_path, {"experiment": "mine"}, words=["--config-dir", "own"])
+    assert training.wait() == 2
+    assert re.match(r"error: while parsing .*mine.yaml\", line 2, [^\n]*\n$", training.stderr)
 
 
 def test_a_run_is_not_continued_with_other_settings(server, settings, finished):

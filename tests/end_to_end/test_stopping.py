@@ -34,6 +34,13 @@ def test_a_signal_ends_the_run_with_a_checkpoint_to_continue_from(
     assert content(training.run) == content(finished / "experiments/run")
 
 
+def test_a_run_may_have_no_validation(server, settings, tmp_path):
+    training = server.start(tmp_path, settings | {"validation_set": "null", "iterations": 12})
+    assert training.wait() == 0, training.stderr
+    assert (training.run / "run.pth").exists()
+    assert not (training.run / "val.csv").exists()
+
+
 def children(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 

@@ -103,7 +103,7 @@ def test_the_same_command_goes_on_with_what_is_not_done(settings, finished, tmp_
     assert mended.stdout.splitlines() == [
         "job 1 of 1: run/patch_size=32 is done",
         "all jobs are done, and this compares them:",
-        "python scripts/report.py experiments/run/patch_size=32",
+        "esrgan report experiments/run/patch_size=32",
     ]
     files = [path for path in tmp_path.rglob("*") if path != tmp_path / "experiments"]
     assert all(before[path] == path.stat().st_mtime_ns for path in files)

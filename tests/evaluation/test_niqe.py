@@ -124,5 +124,5 @@ def test_a_file_that_is_missing_or_another_says_how_to_get_it(tmp_path):
     path = tmp_path / "parameters.npz"
     for write in (lambda: None, lambda: path.write_text("<html>"), lambda: np.savez(path, a=1)):
         write()
-        with pytest.raises(ValueError, match=r"parameters\.npz.*download_data\.py niqe"):
+        with pytest.raises(ValueError, match=r"parameters\.npz.*esrgan download niqe"):
             load_niqe_model(path)

@@ -9,6 +9,7 @@ import pytest
 from esrgan.commands.evaluate import main
 from esrgan.data import write_png
 from esrgan.evaluation import METRICS, find_metric, open_metrics
+from esrgan.evaluation.metrics import plain
 
 FILE = """
 from esrgan.evaluation import Metric
@@ -48,6 +49,11 @@ def benchmark(tmp_path):
         (tmp_path / folder).mkdir(parents=True)
         write_png(tmp_path / folder / "stripes.png", image)
     return tmp_path / "Set1"
+
+
+def test_a_function_that_cannot_be_called_is_refused_before_it_is():
+    with pytest.raises(ValueError, match=r"takes \(sr, gt, \*, crop\): got an unexpected .*crop"):
+        plain(lambda sr, gt: 0.0)
 
 
 def test_it_is_found_by_its_import_path_and_measures_inside_the_border():

@@ -36,6 +36,21 @@ def test_a_run_that_failed_before_its_first_checkpoint_may_start_again(tmp_path:
     assert json.loads((tmp_path / "settings.json").read_text())["scale"] == 2
 
 
+@pytest.mark.parametrize("resume", [False, True, "auto"])
+def test_a_release_whose_checkpoints_are_gone_is_not_passed_off_as_new(tmp_path, resume) -> None:
+    release = start(tmp_path / "run").folder.release
+    release.write_bytes(b"what two weeks have trained")
+    with pytest.raises(ValueError, match=r"run\.pth, which is never written over, has no checkpoi"):
+        OpenRun(tmp_path / "run", settings=SETTINGS, resume=resume)
+
+
+def test_a_run_that_lost_its_settings_is_told_so(tmp_path: Path) -> None:
+    write_checkpoint(start(tmp_path).folder.checkpoints, 5, {})
+    (tmp_path / "settings.json").unlink()
+    with pytest.raises(ValueError, match=r"settings\.json is missing"):
+        OpenRun(tmp_path, settings=SETTINGS, resume=True)
+
+
 def test_a_run_that_another_process_trained_meanwhile_is_not_written_over(tmp_path: Path) -> None:
     late = OpenRun(tmp_path, settings=SETTINGS, resume=False)
     first = start(tmp_path)

@@ -82,7 +82,7 @@ def test_a_sweep_leaves_the_logs_of_its_launcher(tmp_path: Path, monkeypatch, ca
 def test_when_all_jobs_are_done_it_says_how_to_compare_them(caplog) -> None:
     with caplog.at_level(logging.INFO):
         assert conclude({"psnr/seed=0": 0, "psnr/seed=1": 0}) == 0
-    command = "python scripts/report.py experiments/psnr/seed=0 experiments/psnr/seed=1"
+    command = "esrgan report experiments/psnr/seed=0 experiments/psnr/seed=1"
     assert caplog.text.endswith(f"compares them:\n{command}\n")
 
 
