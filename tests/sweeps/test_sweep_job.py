@@ -42,6 +42,9 @@ sys.exit(75)
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    for number in SIGNALS:  # which a script ignores in what it runs in the background
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
