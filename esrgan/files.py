@@ -94,9 +94,14 @@ def check_target(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = ())
     if suffixes and path.suffix not in suffixes:
         raise ValueError(f"{path} must end in {' or '.join(suffixes)}")
     refuse_existing(path, overwrite=overwrite, fix=GIVE_OVERWRITE)
-    nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    nearest = nearest_existing(path.absolute().parent)
     if not nearest.is_dir():
         raise ValueError(f"{path} cannot be written: {nearest} is not a folder")
+
+
+def nearest_existing(path: Path) -> Path:
+    """A path itself or, where nothing is there yet, the nearest above it at which something is."""
+    return next(place for place in (path, *path.absolute().parents) if place.exists())
 
 
 def try_lock(path: Path) -> Held | None:

@@ -21,7 +21,7 @@ from requests.exceptions import ReadTimeout, TooManyRedirects
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from esrgan.downloads.table import megabytes
-from esrgan.files import write_whole
+from esrgan.files import nearest_existing, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -238,8 +238,7 @@ def size_of(part: Path) -> int:
 
 def require_space(folder: Path, needed: int) -> None:
     """A ValueError where fewer bytes are free than needed; the folder need not exist yet."""
-    while not folder.exists():
-        folder = folder.parent
+    folder = nearest_existing(folder)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise ValueError(

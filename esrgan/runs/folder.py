@@ -47,11 +47,7 @@ class RunFolder:
         return self.path / "train.log"
 
     def log(self, name: str) -> list[Line]:
-        """One of `LOGS`.
-
-        Raises:
-            ValueError: it is broken.
-        """
+        """One of `LOGS`; a ValueError where it is broken."""
         return read_log(self.path / f"{name}.csv")
 
     def list_checkpoints(self) -> list[Path]:
@@ -117,17 +113,16 @@ class OpenRun:
         self.folder = RunFolder(folder)
         self._settings = settings
         self._lock: Held | None = None
-        if resume == "auto":
-            resume = bool(self.folder.list_checkpoints())
-        self._resume = bool(resume)
-        if self.folder.release.exists() and not self.folder.list_checkpoints():
+        checkpoints = self.folder.list_checkpoints()
+        self._resume = bool(checkpoints if resume == "auto" else resume)
+        if self.folder.release.exists() and not checkpoints:
             raise ValueError(
                 f"{self.folder.release}, which is never written over, has no checkpoint to "
                 "continue from: start another run with name=ANOTHER_NAME"
             )
-        if not resume:
+        if not self._resume:
             self._refuse_to_write_over()
-        elif not (self.folder.settings.exists() or self.folder.list_checkpoints()):
+        elif not (self.folder.settings.exists() or checkpoints):
             raise ValueError(f"{folder} holds no run to continue: start one without resume=true")
         else:
             _refuse_other_settings(folder, read_settings(self.folder.settings), settings)
@@ -167,8 +162,7 @@ class OpenRun:
 def find_weights(word: str) -> Path:
     """The file of weights that a word on a command line stands for: itself, or a run's newest.
 
-    Raises:
-        ValueError: it is neither.
+    A ValueError where it is neither.
     """
     path = Path(word)
     file = path if path.is_file() else RunFolder(path).newest_weights()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from esrgan.data import ImageError, Picture, list_images
+from esrgan.files import nearest_existing
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -102,7 +103,7 @@ def plan_jobs(
         ValueError: two results would still have one name, a result would replace an image, or one
             exists and is neither to be skipped nor to be overwritten.
     """
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    nearest = nearest_existing(folder)
     if not nearest.is_dir():
         raise ValueError(f"--output {folder} cannot be made: {nearest} is not a folder")
     names = _result_names(images, ending)
