@@ -36,6 +36,59 @@ class Batch(TypedDict):
     gt: "Tensor"
 
 
+class BlindBatch(TypedDict):
+    """Ground truths whose low-quality images are still to be made, as bytes, RGB.
+
+    `gt` is uint8 (N, S, S, 3). `lq` has an image for each, uint8 (S / scale, S / scale, 3), or None
+    where it is to be made. `number` has the sample numbers, from which all draws follow.
+    """
+
+    gt: "Tensor"
+    lq: "list[Tensor | None]"
+    number: list[int]
+
+
+class Prepared(NamedTuple):
+    """What a step works on: (N, 3, h, w) and (N, 3, H, W), in [0, 1].
+
+    `sharp` is gt after unsharp masking, for the losses that compare with it; None where nobody
+    sharpens.
+    """
+
+    lq: "Tensor"
+    gt: "Tensor"
+    sharp: "Tensor | None" = None
+
+
+class GroundTruths(Protocol):
+    """Images of which parts can be read, without low-quality counterparts.
+
+    As for `ImagePairs`: it can be pickled, and opens what it reads from on first use in a process.
+    """
+
+    def __len__(self) -> int: ...
+
+    def key(self, index: int) -> str:
+        """The name of an image, unique among them."""
+        ...
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width, known without decoding it."""
+        ...
+
+    def read(self, index: int) -> Image:
+        """The whole image."""
+        ...
+
+    def read_crop(self, index: int, top: int, left: int, height: int, width: int) -> Image:
+        """A rectangle of it; the array is the caller's own."""
+        ...
+
+    def verify(self) -> None:
+        """Check all that can go wrong before training starts; raises as `ImagePairs.verify`."""
+        ...
+
+
 class WholeImages(Protocol):
     """Pairs of whole images by their number: what validation and benchmarks look at."""
 

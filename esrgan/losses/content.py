@@ -15,10 +15,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class WeightedLoss(nn.Module):
     """A loss, from images sr and gt (N, C, H, W) to a scalar, and its weight, more than zero.
 
-    A term that is not wanted is set to null in the config, not weighted with zero.
+    A term that is not wanted is set to null in the config, not weighted with zero. With
+    `sharpened_gt` it is handed the ground truth after unsharp masking, as Real-ESRGAN's are
+    (arXiv:2107.10833, section 3.4).
     """
 
-    def __init__(self, *, loss: nn.Module, weight: float) -> None:
+    def __init__(self, *, loss: nn.Module, weight: float, sharpened_gt: bool = False) -> None:
         super().__init__()
         if not weight > 0:
             raise ValueError(
@@ -27,6 +29,7 @@ class WeightedLoss(nn.Module):
             )
         self.loss = loss
         self.weight = weight
+        self.sharpened_gt = sharpened_gt
 
     def forward(self, sr: Tensor, gt: Tensor) -> Tensor:
         value: Tensor = self.loss(sr, gt)

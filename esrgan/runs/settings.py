@@ -35,6 +35,8 @@ class Settings:
     generator: dict[str, Any]
     discriminator: dict[str, Any]
     adversarial: dict[str, Any]
+    degradations: dict[str, Any]
+    prepare: dict[str, Any]
     data: dict[str, Any]
     schedule: dict[str, Any]
     training: dict[str, Any]
@@ -88,6 +90,7 @@ SAYS: Mapping[str, Say] = {
     # Said again where they are used, below `training`
     "adversarial": _NOT_TOLD,
     "discriminator": _NOT_TOLD,
+    "prepare": _NOT_TOLD,
     "schedule": _NOT_TOLD,
 }
 """By keys, each for all that is below it too; what is not here has a say in everything."""

@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 from esrgan.training.learner import Buffers, Learner
 from esrgan.training.ranks import gather
-from esrgan.training.stage import Images, Stage, Values, accumulate
-from esrgan.types import Batch
+from esrgan.training.stage import Stage, Values, accumulate, target
+from esrgan.types import Batch, Prepared
+
+Generated = tuple[Tensor, Tensor]
+"""What the discriminator is to tell apart, (N, 3, H, W) both: sr, without its graph, and gt."""
 
 
 class AdversarialLoss(Protocol):
@@ -31,16 +34,17 @@ class AdversarialTerm(nn.Module):
     Args:
         loss: standard, relativistic, ...
         weight: of the generator's term, lambda in the paper (equation 3).
+        sharpened_gt: whether what the discriminator takes for real is the gt after unsharp masking.
     """
 
-    def __init__(self, *, loss: AdversarialLoss, weight: float) -> None:
+    def __init__(self, *, loss: AdversarialLoss, weight: float, sharpened_gt: bool = False) -> None:
         super().__init__()
         if not weight > 0:
             raise ValueError(
                 f"training.losses.adversarial.weight ({weight}) must be more than 0: without an "
                 "adversarial term, train with training=psnr"
             )
-        self.loss, self.weight = loss, weight
+        self.loss, self.weight, self.sharpened_gt = loss, weight, sharpened_gt
 
 
 class GANTraining(Stage):
@@ -106,28 +110,34 @@ class GANTraining(Stage):
             values, generated = self._train_generator(parts)
         else:
             with torch.no_grad():
-                values, generated = {}, [(self.generator(lq).to(gt.dtype), gt) for lq, gt in parts]
+                values, generated = {}, [(self._sr(images), self._real(images)) for images in parts]
         return self.end(values | self._train_discriminator(generated))
 
-    def _train_generator(self, parts: list[Images]) -> tuple[Values, list[Images]]:
-        """Also returns what was generated, without its graph, beside the ground truth."""
+    def _sr(self, images: Prepared) -> Tensor:
+        sr: Tensor = self.generator(images.lq)
+        return sr.to(images.gt.dtype)  # the losses are computed in full precision
+
+    def _real(self, images: Prepared) -> Tensor:
+        return target(self.adversarial, images)
+
+    def _train_generator(self, parts: list[Prepared]) -> tuple[Values, list[Generated]]:
         buffers = Buffers(self.generator, self.discriminator)
         self.learner.optimizer.zero_grad()
         values: Values = {}
-        generated: list[Images] = []
-        squares = parts[0][0].new_zeros(2)  # squared norms of the gradients' two parts at sr
-        for lq, gt in parts:
-            sr = self.generator(lq).to(gt.dtype)  # the losses are computed in full precision
+        generated: list[Generated] = []
+        squares = parts[0].lq.new_zeros(2)  # squared norms of the gradients' two parts at sr
+        for images in parts:
+            sr = self._sr(images)
             leaf = sr.detach().requires_grad_()
             # Each loss sends its gradient as far as the images and is forgotten: VGG and
             # discriminator need their memory one after the other, and the parts can be compared.
-            content, terms = self._content_gradient(leaf, gt)
-            term = self._adversarial_term(leaf, gt) / len(parts)
+            content, terms = self._content_gradient(leaf, images)
+            term = self._adversarial_term(leaf, self._real(images)) / len(parts)
             adversarial = torch.autograd.grad(term, leaf)[0]
             torch.autograd.backward([sr], [content + adversarial])
             accumulate(values, terms | {"adversarial": term})
             squares += torch.stack([part.square().sum() for part in (content, adversarial)])
-            generated.append((sr.detach(), gt))
+            generated.append((sr.detach(), self._real(images)))
         update = self.learner.update([*values.values(), squares])
         buffers.restore_unless(update.taken)
         self.learner.update_ema(self.iteration, update.taken)
@@ -135,12 +145,12 @@ class GANTraining(Stage):
         share = of_adversarial / (of_content + of_adversarial)
         return values | {"gradient_norm": update.norm, "adversarial_share": share}, generated
 
-    def _content_gradient(self, sr: Tensor, gt: Tensor) -> tuple[Tensor, Values]:
+    def _content_gradient(self, sr: Tensor, images: Prepared) -> tuple[Tensor, Values]:
         """The gradient at sr of all losses but the adversarial one, and these losses."""
         terms = {}
         gradient = torch.zeros_like(sr)
         for name, loss in self.losses.items():
-            terms[name] = loss(sr, gt) / self.num_micro_batches
+            terms[name] = loss(sr, target(loss, images)) / self.num_micro_batches
             gradient += torch.autograd.grad(terms[name], sr)[0]
         return gradient, terms
 
@@ -152,7 +162,7 @@ class GANTraining(Stage):
             fake = self._logits(sr)
         return self.adversarial.weight * loss.generator(real, fake)
 
-    def _train_discriminator(self, generated: list[Images]) -> Values:
+    def _train_discriminator(self, generated: list[Generated]) -> Values:
         buffers = Buffers(self.discriminator)
         self.opponent.optimizer.zero_grad()
         values: Values = {}

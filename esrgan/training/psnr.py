@@ -3,7 +3,7 @@
 import torch
 
 from esrgan.training.learner import Buffers
-from esrgan.training.stage import Stage, Values, accumulate
+from esrgan.training.stage import Stage, Values, accumulate, target
 from esrgan.types import Batch
 
 
@@ -16,9 +16,12 @@ class PSNRTraining(Stage):
         buffers = Buffers(self.generator)
         self.learner.optimizer.zero_grad()
         values: Values = {}
-        for lq, gt in parts:
-            sr = self.generator(lq).to(gt.dtype)  # the losses are computed in full precision
-            terms = {name: loss(sr, gt) / len(parts) for name, loss in self.losses.items()}
+        for images in parts:
+            # The losses are computed in full precision
+            sr = self.generator(images.lq).to(images.gt.dtype)
+            terms = {
+                k: loss(sr, target(loss, images)) / len(parts) for k, loss in self.losses.items()
+            }
             self.manual_backward(torch.stack(list(terms.values())).sum())
             accumulate(values, terms)
         update = self.learner.update(list(values.values()))

@@ -13,23 +13,20 @@ from torch.utils import deterministic
 
 from esrgan.training.learner import FiniteGuard, Learner, MakeOptimizer, MakeSchedule
 from esrgan.training.ranks import synchronise_batch_norm
-from esrgan.types import Batch
+from esrgan.types import Batch, Prepared
 
 Values = dict[str, Tensor]
 """Scalars on the device, by the names they are logged under."""
 
-Images = tuple[Tensor, Tensor]
-"""Two batches of images, (N, 3, H, W) in [0, 1]: lq and gt, or sr and gt."""
-
-Prepare = Callable[[Batch, torch.dtype], Images]
-"""Makes of a batch, which is on the device, lq and gt in a number format."""
+Prepare = Callable[[Any, torch.dtype], Prepared]
+"""Makes of a batch that the data set yields, on the device, images in a number format."""
 
 TrainingState = dict[str, Any]
 
 
-def from_bytes(batch: Batch, dtype: torch.dtype) -> Images:
+def from_bytes(batch: Batch, dtype: torch.dtype) -> Prepared:
     """A batch whose images only have to become numbers in [0, 1]."""
-    return _to_float(batch["lq"], dtype), _to_float(batch["gt"], dtype)
+    return Prepared(_to_float(batch["lq"], dtype), _to_float(batch["gt"], dtype))
 
 
 def _to_float(images: Tensor, dtype: torch.dtype) -> Tensor:
@@ -53,10 +50,11 @@ class Stage(LightningModule):
         guard: takes the generator's updates, unless a gradient is not finite.
         num_micro_batches: parts that a batch is computed in, one after the other, to save memory.
         seed: every random number of a step follows from it, the iteration and the rank.
-        prepare: makes lq and gt of a batch.
+        prepare: makes images of a batch; `sharpens` says that a sharpened gt is among them.
 
     Raises:
-        ValueError: a number is out of range, or there is no loss.
+        ValueError: a number is out of range, there is no loss, or one that compares with a
+            sharpened gt which nobody makes.
     """
 
     def __init__(  # noqa: PLR0913 # all that a training is made of
@@ -78,6 +76,13 @@ class Stage(LightningModule):
             raise ValueError(f"training.num_micro_batches ({num_micro_batches}) must be at least 1")
         if all(loss is None for loss in losses.values()):
             raise ValueError("training.losses has no term: at least one must not be null")
+        for name, loss in losses.items():
+            if wants_sharpened(loss) and not getattr(prepare, "sharpens", False):
+                raise ValueError(
+                    f"training.losses.{name}.sharpened_gt is true, but prepare makes no sharpened "
+                    "gt: give prepare=sharpened_pairs for given pairs, prepare=degrade where they "
+                    "are made, or sharpened_gt=false"
+                )
         self.learner = Learner(
             generator, optimizer=optimizer, schedule=schedule, guard=guard, ema_decay=ema_decay
         )
@@ -113,20 +118,22 @@ class Stage(LightningModule):
         """For Lightning to bring them to the device; the stages step them, and the schedules."""
         return [learner.optimizer for learner in self.learners.values()]
 
-    def begin(self, batch: Batch) -> list[Images]:
-        """The lq and gt of each part of a batch, with the random numbers of this iteration set.
+    def begin(self, batch: Batch) -> list[Prepared]:
+        """The images of each part of a batch, with the random numbers of this iteration set.
 
         Raises:
             ValueError: the batch has no `num_micro_batches` equal parts.
         """
         torch.manual_seed(step_seed(self.seed, self.iteration, self.global_rank))
-        lq, gt = self.prepare(batch, next(self.generator.parameters()).dtype)
+        images = self.prepare(batch, next(self.generator.parameters()).dtype)
         count = self.num_micro_batches
-        if len(gt) % count:
+        if len(images.gt) % count:
             raise ValueError(
-                f"training.num_micro_batches ({count}) must divide the {len(gt)} samples of a batch"
+                f"training.num_micro_batches ({count}) must divide the {len(images.gt)} samples of "
+                "a batch"
             )
-        return list(zip(lq.chunk(count), gt.chunk(count), strict=True))
+        chunks = ([None] * count if each is None else each.chunk(count) for each in images)
+        return [Prepared(*parts) for parts in zip(*chunks, strict=True)]
 
     def end(self, values: Values) -> Values:
         """Count the iteration, also for the schedules; returns what is logged of it."""
@@ -158,6 +165,19 @@ class Stage(LightningModule):
             learner.load_progress(state["progress"][name])
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
+
+
+def wants_sharpened(loss: nn.Module | None) -> bool:
+    """Whether a loss compares with the gt after unsharp masking."""
+    return bool(getattr(loss, "sharpened_gt", False))
+
+
+def target(loss: nn.Module, images: Prepared) -> Tensor:
+    """The ground truth that a loss compares with."""
+    if wants_sharpened(loss):
+        assert images.sharp is not None  # the constructor saw to it
+        return images.sharp
+    return images.gt
 
 
 def accumulate(values: Values, terms: Mapping[str, Tensor]) -> None:

@@ -8,6 +8,7 @@ from torch import nn
 
 from esrgan.training import FiniteGuard, PSNRTraining, from_bytes
 from esrgan.training.stage import step_seed
+from esrgan.types import Prepared
 
 
 def training(generator: nn.Module, loss: nn.Module | None = None, **changes) -> PSNRTraining:
@@ -128,8 +129,8 @@ def test_how_a_batch_becomes_images_is_handed_in(generator: nn.Module) -> None:
     """Degradations on the device need no stage of their own."""
 
     def darkened(batch, dtype):
-        lq, gt = from_bytes(batch, dtype)
-        return lq / 2, gt
+        lq, gt, _ = from_bytes(batch, dtype)
+        return Prepared(lq / 2, gt)
 
     data = batches(1)
     darker = [{**batch, "lq": batch["lq"] / 2} for batch in data]
