@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from esrgan.data.check import find_problems
+from esrgan.data.check import find_problems, lq_of
 from esrgan.errors import report_errors
 
 
@@ -38,14 +38,16 @@ def _run(arguments: Arguments) -> int:
 def _print_problems(folder: Path) -> int:
     """Writes a line per problem, and returns how many there are."""
     num_problems = 0
-    with tqdm(unit=" pairs", desc=str(folder), delay=0.2) as bar:
+    with tqdm(unit=" records", desc=str(folder), delay=0.2) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        for problem in find_problems(folder, progress=show):
+        lq = lq_of(folder)
+        for problem in find_problems(folder, lq=lq, progress=show):
             tqdm.write(f"{folder}: {problem}")
             num_problems += 1
-    sys.stdout.write(f"{folder}: {f'{num_problems} problems' if num_problems else 'sound'}\n")
+    sound = "sound" if lq else "sound (ground truths only)"
+    sys.stdout.write(f"{folder}: {f'{num_problems} problems' if num_problems else sound}\n")
     return num_problems

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from esrgan.runs import OpenRun, RunFolder
     from esrgan.training import StopSignal
-    from esrgan.types import ImagePairs
     from esrgan.weights import Generator
 
 CONFIG = "train"
@@ -97,7 +96,7 @@ def train(cfg: "DictConfig") -> int:
     from esrgan.runs import RUNS, OpenRun
 
     with plain_errors():
-        settings, pairs = _checked(cfg)
+        settings, train_set = _checked(cfg)
         run = OpenRun(RUNS / cfg.name, settings=settings, resume=cfg.resume)
         from esrgan import training
 
@@ -105,7 +104,7 @@ def train(cfg: "DictConfig") -> int:
         state = run.folder.newest_checkpoint()
         start = 0 if state is None else state["iteration"]
 
-        data = instantiate(cfg.data, train={"pairs": pairs}, start_iteration=start)
+        data = instantiate(cfg.data, train=train_set, start_iteration=start)
         validation = instantiate(cfg.validation) if cfg.validation_set else None
         generator = new_generator(cfg, with_weights=state is None)
         stage = instantiate(cfg.training, generator=generator, _convert_="all")
@@ -132,8 +131,8 @@ def train(cfg: "DictConfig") -> int:
         return _end(run.folder, trainer, generator, stop, resumed=bool(cfg.resume))
 
 
-def _checked(cfg: "DictConfig") -> tuple[dict[str, Any], "ImagePairs"]:
-    """The settings as plain containers, if they can work, and the pairs to train on, unread.
+def _checked(cfg: "DictConfig") -> tuple[dict[str, Any], object]:
+    """The settings as plain containers, if they can work, and what to train on, unread.
 
     Lightning takes seconds to import: what can be refused without it is refused before.
     """
@@ -147,9 +146,9 @@ def _checked(cfg: "DictConfig") -> tuple[dict[str, Any], "ImagePairs"]:
     check_settings(settings)
     parts = settings if cfg.validation_set else settings | {"validation": None}
     check_targets(parts, with_lightning=False)
-    pairs: ImagePairs = instantiate(cfg.data.train.pairs)
+    train_set: object = instantiate(cfg.data.train)
     check_targets(parts, with_lightning=True)
-    return settings, pairs
+    return settings, train_set
 
 
 def new_generator(cfg: "DictConfig", *, with_weights: bool) -> "Generator":

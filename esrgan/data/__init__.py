@@ -5,12 +5,14 @@ gigabyte, of each process that prepares a data set too.
 """
 
 from esrgan.data.encode import Recipe as Recipe
+from esrgan.data.folders import FolderImages as FolderImages
 from esrgan.data.folders import FolderPairs as FolderPairs
 from esrgan.data.images import ImageError as ImageError
 from esrgan.data.images import image_size as image_size
 from esrgan.data.images import list_images as list_images
 from esrgan.data.images import read_image as read_image
 from esrgan.data.images import write_png as write_png
+from esrgan.data.lmdb_images import LmdbImages as LmdbImages
 from esrgan.data.lmdb_pairs import LmdbPairs as LmdbPairs
 from esrgan.data.lmdb_store import CODECS as CODECS
 from esrgan.data.pictures import Picture as Picture

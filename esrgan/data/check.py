@@ -11,9 +11,9 @@ from typing import NamedTuple
 from lmdb.verify import VerifyError
 from lmdb.verify import verify as verify_structure
 
-from esrgan.data.lmdb_pairs import LmdbDataset, check_files, open_dataset
+from esrgan.data.lmdb_dataset import LmdbDataset, check_files, open_dataset
 from esrgan.data.lmdb_store import Codec, LmdbReader
-from esrgan.data.manifest import GT, LQ, digest, read_records
+from esrgan.data.manifest import GT, LQ, digest, read_manifest, read_records
 from esrgan.types import Progress
 
 _BLOCK = 1024  # records whose checks are queued at a time
@@ -32,8 +32,27 @@ class Problem(NamedTuple):
         return f"{self.key}: {self.what}" if self.key else self.what
 
 
+def verify_dataset(dataset: LmdbDataset) -> None:
+    """Raises a ValueError with all that `find_problems` finds, in the parts that were opened."""
+    lq = dataset.lq.name if dataset.lq else None
+    problems = find_problems(dataset.folder, gt=dataset.gt.name, lq=lq)
+    if lines := [f"\n  {problem}" for problem in problems]:
+        count = f"{len(lines)} problems"
+        raise ValueError(f"data set {dataset.folder} has {count}:{''.join(lines)}")
+
+
+def lq_of(folder: Path) -> str | None:
+    """The name of the LMDB of low-quality images; None where the data set was made without them."""
+    try:
+        manifest = read_manifest(folder)
+    except ValueError:
+        return LQ  # whoever checks it will say so
+    has_lq = manifest.settings.has_lq if manifest else (folder / LQ).exists()
+    return LQ if has_lq else None
+
+
 def find_problems(
-    folder: Path, *, gt: str = GT, lq: str = LQ, progress: Progress | None = None
+    folder: Path, *, gt: str = GT, lq: str | None = LQ, progress: Progress | None = None
 ) -> Iterator[Problem]:
     """Reads a whole data set and yields what is wrong with it, nothing if all is as written.
 
@@ -41,12 +60,13 @@ def find_problems(
     file, structure of the LMDBs, keys, and then each value against its digest or, in a data set
     of BasicSR, which has none, by decoding it.
 
-    `gt` and `lq` are the names of the two LMDBs in the folder; `progress` is told of the records
-    whose values have been checked.
+    `gt` and `lq` are the names of the two LMDBs in the folder, `lq` None to check the ground truths
+    alone; `progress` is told of the records whose values have been checked.
     """
     try:
         check_files(folder, gt=gt, lq=lq)
-        damages = [*_structure_problems(folder / gt), *_structure_problems(folder / lq)]
+        lmdbs = [folder / name for name in (gt, lq) if name]
+        damages = [problem for lmdb in lmdbs for problem in _structure_problems(lmdb)]
         yield from damages
         if not damages:
             dataset = open_dataset(folder, gt=gt, lq=lq)
@@ -70,19 +90,19 @@ def _key_problems(dataset: LmdbDataset) -> Iterator[Problem]:
     listed = {dataset.index.key(index) for index in range(len(dataset.index))}
     if len(listed) != len(dataset.index):
         yield Problem("", f"{dataset.folder} lists {len(dataset.index) - len(listed)} keys twice")
-    for lmdb in (dataset.gt, dataset.lq):
+    for lmdb in _lmdbs(dataset):
         for key in set(LmdbReader(lmdb).keys()) - listed:
             yield Problem(key.decode(errors="replace"), f"{lmdb.name} has it, the records have not")
 
 
 def _value_problems(dataset: LmdbDataset, progress: Progress | None) -> Iterator[Problem]:
     """Threads share the work, as both hashing and decoding release Python's lock."""
-    gt, lq = LmdbReader(dataset.gt), LmdbReader(dataset.lq)
+    readers = [LmdbReader(lmdb) for lmdb in _lmdbs(dataset)]
 
     def problems_of(record: tuple[bytes, _Expect, _Expect]) -> list[Problem]:
-        key, expect_gt, expect_lq = record
+        key, *expected = record
         problems = []
-        for reader, expect in ((gt, expect_gt), (lq, expect_lq)):
+        for reader, expect in zip(readers, expected, strict=False):  # without lq, there is one
             try:
                 reader.read(key, expect)
             except ValueError as error:
@@ -108,10 +128,14 @@ def _expected(dataset: LmdbDataset) -> Iterator[tuple[bytes, _Expect, _Expect]]:
             yield record.key.encode(), gt, lq
         return
     for index in range(len(dataset.index)):
-        height, width = dataset.index.lq_size(index)
-        gt_size = (dataset.scale * height, dataset.scale * width)
-        gt = partial(_expect_image, dataset.codec, gt_size)
-        yield dataset.index.key(index), gt, partial(_expect_image, dataset.codec, (height, width))
+        height, width = dataset.index.size(index)
+        gt = partial(_expect_image, dataset.codec, (height, width))
+        lq_size = (height // dataset.scale, width // dataset.scale)
+        yield dataset.index.key(index), gt, partial(_expect_image, dataset.codec, lq_size)
+
+
+def _lmdbs(dataset: LmdbDataset) -> list[Path]:
+    return [dataset.gt, dataset.lq] if dataset.lq else [dataset.gt]
 
 
 def _expect_digest(expected: str, value: memoryview) -> None:

@@ -2,12 +2,14 @@
 
 import multiprocessing
 from functools import partial
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from esrgan.data.patches import GlobalBatches, PatchDataset, Sample, set_up_worker, stack
+from esrgan.data.blind import BlindPatches
+from esrgan.data.patches import GlobalBatches, PatchDataset, set_up_worker
 
 _STALL_SECONDS = 600  # a worker silent for this long is hung, not a cold network disk
 
@@ -29,7 +31,7 @@ class PatchDataModule(pl.LightningDataModule):
     def __init__(
         self,
         *,
-        train: PatchDataset,
+        train: PatchDataset | BlindPatches,
         batch_size: int,
         iterations: int,
         num_workers: int,
@@ -54,10 +56,10 @@ class PatchDataModule(pl.LightningDataModule):
         self._start_method = start_method
 
     def verify(self) -> None:
-        """Check every record, as `ImagePairs.verify` says: as long as reading all of them takes."""
-        self._train.pairs.verify()
+        """Check every record: it takes as long as reading all of them does."""
+        self._train.verify()
 
-    def train_dataloader(self) -> DataLoader[Sample]:
+    def train_dataloader(self) -> DataLoader[Any]:
         trainer = self.trainer
         has_workers = self._num_workers > 0
         return DataLoader(
@@ -67,7 +69,7 @@ class PatchDataModule(pl.LightningDataModule):
                 world_size=trainer.world_size if trainer else 1,
             ),
             num_workers=self._num_workers,
-            collate_fn=stack,
+            collate_fn=self._train.collate,
             pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
             timeout=_STALL_SECONDS if has_workers else 0,
             worker_init_fn=set_up_worker,

@@ -1,4 +1,4 @@
-"""Pairs of whole images in folders, for validation and the benchmarks."""
+"""Images and pairs of them in folders: for validation, the benchmarks, and first looks."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -114,6 +114,56 @@ class FolderPairs:
             f"times lq, {_text(self._lq_sizes[index])}: replace one, or correct scale"
             for index in np.flatnonzero(~fits.all(axis=1)).tolist()
         )
+
+
+class FolderImages:
+    """The images of a folder and its subfolders; implements `GroundTruths`.
+
+    The key of an image is its path below the folder.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        """Reads the headers of all images.
+
+        Raises:
+            ValueError: there are none, or names every image whose header cannot be read.
+        """
+        self._paths = list_images(Path(folder))
+        self._keys = [path.relative_to(folder).as_posix() for path in self._paths]
+        self._sizes = _sizes(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def key(self, index: int) -> str:
+        return self._keys[index]
+
+    def size(self, index: int) -> tuple[int, int]:
+        height, width = self._sizes[index].tolist()
+        return height, width
+
+    def read(self, index: int) -> Image:
+        return _read(self._paths[index], self._sizes[index])
+
+    def read_crop(self, index: int, top: int, left: int, height: int, width: int) -> Image:
+        """Decodes the whole image, which makes it many times slower than a read of an LMDB."""
+        size = self.size(index)
+        if not (0 <= top <= size[0] - height and 0 <= left <= size[1] - width):
+            raise ValueError(
+                f"{self.key(index)}: a crop of {height}x{width} at ({top}, {left}) does not fit "
+                f"into {size[0]}x{size[1]}"
+            )
+        return self.read(index)[top : top + height, left : left + width].copy()
+
+    def verify(self) -> None:
+        """Decodes every file (the constructor read the headers only)."""
+        problems = []
+        for index in range(len(self)):
+            try:
+                self.read(index)
+            except ValueError as error:
+                problems.append(str(error))
+        _raise_any(problems)
 
 
 def _by_stem(paths: list[Path]) -> dict[str, Path]:

@@ -20,7 +20,8 @@ from esrgan.files import flush, try_lock, write_whole
 GT = "gt.lmdb"
 LQ = "lq.lmdb"
 PARTIAL_SUFFIX = ".partial"
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
+_READABLE = (1, 2)  # 1 had neither `multi_scale` nor `skip_small`
 _MANIFEST = "manifest.json"
 _RECORDS = "records.tsv"
 _JOURNAL = "journal.tsv"
@@ -32,7 +33,8 @@ class BuildSettings:
     """What was asked for; the folders' files and these decide every byte of the records.
 
     The folders are absolute paths, `subimages` the size and the step in gt pixels (None: records
-    are whole images), `lq_from` the name of the function that made the lq images, or "folders".
+    are whole images), `lq_from` the name of the function that made the lq images, or "folders", or
+    "none" where there are ground truths only. `multi_scale` and `skip_small` are those of `Recipe`.
     """
 
     scale: int
@@ -41,15 +43,24 @@ class BuildSettings:
     subimages: tuple[int, int] | None
     gt_folders: tuple[str, ...]
     lq_folders: tuple[str, ...]
+    multi_scale: bool = False
+    skip_small: int | None = None
+
+    @property
+    def has_lq(self) -> bool:
+        return self.lq_from != "none"
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a complete data set holds; sizes are those of the `data.mdb` files, in bytes."""
+    """What a complete data set holds; sizes are those of the `data.mdb` files, in bytes.
+
+    `lq_bytes` is None where there are ground truths only.
+    """
 
     num_records: int
     gt_bytes: int
-    lq_bytes: int
+    lq_bytes: int | None
     records_digest: str
 
 
@@ -63,7 +74,10 @@ class Manifest:
 
 
 class Record(NamedTuple):
-    """A pair of the data set: height and width are those of the gt image."""
+    """A pair of the data set, or a ground truth alone, whose `lq_digest` is "".
+
+    Height and width are those of the gt image.
+    """
 
     key: str
     height: int
@@ -131,7 +145,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         version = fields.pop("format_version")
-        if version == _FORMAT_VERSION:
+        if version in _READABLE:
             given, contents = fields.pop("settings"), fields.pop("contents")
             given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
             return Manifest(
@@ -142,7 +156,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged ({error!r}): rebuild the data set") from error
     raise ValueError(
-        f"{path} has format version {version}, this package reads {_FORMAT_VERSION}: use the"
+        f"{path} has format version {version}, this package reads up to {_FORMAT_VERSION}: use the"
         " version of esrgan that built the data set, or rebuild it"
     )
 
@@ -225,7 +239,7 @@ def seal(folder: Path, manifest: Manifest, journal: Journal) -> Manifest:
     contents = Contents(
         num_records=len(records),
         gt_bytes=(folder / GT / "data.mdb").stat().st_size,
-        lq_bytes=(folder / LQ / "data.mdb").stat().st_size,
+        lq_bytes=(folder / LQ / "data.mdb").stat().st_size if manifest.settings.has_lq else None,
         records_digest=digest(lines.encode("ascii")),
     )
     sealed = replace(manifest, contents=contents)
@@ -248,7 +262,8 @@ def _write_meta_info(folder: Path, records: Sequence[Record], settings: BuildSet
     level = CODECS[settings.codec].png_level
     if level is None:
         return
-    for lmdb, divisor in ((GT, 1), (LQ, settings.scale)):
+    divisors = {GT: 1, LQ: settings.scale} if settings.has_lq else {GT: 1}
+    for lmdb, divisor in divisors.items():
         lines = [
             f"{one.key}.png ({one.height // divisor},{one.width // divisor},3) {level}\n"
             for one in records

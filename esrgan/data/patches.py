@@ -5,18 +5,15 @@ No Lightning is imported here: a spawned loading process would wait for it.
 
 import signal
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate
 
+from esrgan.data.draws import Augment, Draw, check_draws, draw_sample
 from esrgan.errors import listed, near_multiples
 from esrgan.types import Batch, Image, ImagePairs
-
-_NUM_SYMMETRIES = 8  # of a square: two flips and a transposition
 
 
 class Sample(TypedDict):
@@ -25,17 +22,6 @@ class Sample(TypedDict):
     lq: Image
     gt: Image
     number: int
-
-
-class Draw(NamedTuple):
-    """What a sample shows of which pair, in low-quality pixels; the transposition comes last."""
-
-    pair: int
-    top: int
-    left: int
-    flip_horizontal: bool
-    flip_vertical: bool
-    transpose: bool
 
 
 class GlobalBatches:
@@ -99,62 +85,62 @@ class GlobalBatches:
 class PatchDataset(Dataset[Sample]):
     """Random patches of image pairs, without end: any sample number ≥ 0 names a sample.
 
-    Every draw is a pure function of the seed and the sample number. No state of any random
-    generator is involved, so a sample is the same in every process and after every restart.
-    Of n pairs, the samples [e * n, (e + 1) * n) of epoch e show each pair once, in an order of
-    their own.
+    Every draw is a pure function of the seed and the sample number, as `draws` explains.
 
     Args:
         patch_size: height and width of the ground-truth patch.
         seed: in [0, 2**64).
-        augment: whether a patch is shown in one of the 8 symmetries of the square (two flips and
-            a transposition, each with probability 1/2), or as it is.
 
     Raises:
-        ValueError: `patch_size` does not fit the scale or an image, or `seed` is out of range.
+        ValueError: `patch_size` does not fit the scale or an image, or another value is out of
+            range.
     """
 
     def __init__(
-        self, pairs: ImagePairs, *, patch_size: int, seed: int, augment: bool = True
+        self, pairs: ImagePairs, *, patch_size: int, seed: int, augment: Augment = True
     ) -> None:
-        if not 0 <= seed < 1 << 64:
-            raise ValueError(f"seed ({seed}) must lie in [0, 2**64)")
+        check_draws(seed=seed, augment=augment)
         _check_patch_size(patch_size, pairs)
         self.pairs = pairs
-        self._size = patch_size // pairs.scale
-        self._seed = seed
-        self._augment = augment
+        self.patch_size, self.seed = patch_size, seed
+        self._augment: Augment = augment
 
     def __getitem__(self, number: int) -> Sample:
         draw = self.draw(number)
+        size = self.patch_size // self.pairs.scale
         try:
-            lq, gt = self.pairs.read_crop(draw.pair, draw.top, draw.left, self._size)
+            lq, gt = self.pairs.read_crop(draw.image, draw.top, draw.left, size)
         except Exception as error:
-            key = self.pairs.key(draw.pair)
+            key = self.pairs.key(draw.image)
             raise ValueError(f"sample {number} (pair {key!r}) cannot be read: {error}") from error
-        return Sample(lq=_orient(lq, draw), gt=_orient(gt, draw), number=number)
+        return Sample(lq=draw.orient(lq), gt=draw.orient(gt), number=number)
 
     def draw(self, number: int) -> Draw:
-        """What a sample shows, without reading it."""
-        if number < 0:
-            raise ValueError(f"sample number ({number}) must be at least 0")
-        epoch, position = divmod(number, len(self.pairs))
-        order, words = _epoch(self._seed, epoch, len(self.pairs))
-        pair = int(order[position])
-        height, width = self.pairs.lq_size(pair)
-        num_choices = (height - self._size + 1, width - self._size + 1, _NUM_SYMMETRIES)
-        top, left, symmetry = _choices(int(words[position]), num_choices)
-        if not self._augment:
-            symmetry = 0
-        return Draw(pair, top, left, bool(symmetry & 1), bool(symmetry & 2), bool(symmetry & 4))
+        """What a sample shows, in low-quality pixels, without reading it."""
 
+        def places(pair: int) -> tuple[int, int]:
+            size = self.patch_size // self.pairs.scale
+            height, width = self.pairs.lq_size(pair)
+            return height - size + 1, width - size + 1
 
-def stack(samples: list[Sample]) -> Batch:
-    """Copy samples of one size into a batch: in a worker, into the memory it shares."""
-    return Batch(
-        lq=default_collate([sample["lq"] for sample in samples]),
-        gt=default_collate([sample["gt"] for sample in samples]),
-    )
+        return draw_sample(
+            number,
+            seed=self.seed,
+            num_images=len(self.pairs),
+            places=places,
+            augment=self._augment,
+        )
+
+    def verify(self) -> None:
+        self.pairs.verify()
+
+    @staticmethod
+    def collate(samples: list[Sample]) -> Batch:
+        """Copy samples of one size into a batch: in a worker, into the memory it shares."""
+        return Batch(
+            lq=default_collate([sample["lq"] for sample in samples]),
+            gt=default_collate([sample["gt"] for sample in samples]),
+        )
 
 
 def set_up_worker(_worker: int) -> None:
@@ -166,41 +152,6 @@ def set_up_worker(_worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, _frame: signal.signal(number, signal.SIG_DFL))
     cv2.setNumThreads(0)  # torch limits its own threads itself
-
-
-@lru_cache(maxsize=1)  # a process walks through the epochs in order
-def _epoch(seed: int, epoch: int, length: int) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """The order of the pairs in an epoch, and a random word for each of its samples.
-
-    Philox is counter-based: jumping to an epoch, each of which owns 2**64 values of the counter,
-    costs nothing. NumPy promises that its raw words never change, which it does not promise of
-    `permutation` and `integers`.
-    """
-    philox = np.random.Philox(key=seed, counter=epoch << 64)
-    sort_keys, words = philox.random_raw(2 * length).reshape(2, length)
-    return np.argsort(sort_keys, kind="stable"), words
-
-
-def _choices(word: int, num_choices: tuple[int, ...]) -> Iterator[int]:
-    """Independent uniform choices, each from range(n), out of one uniform 64-bit word.
-
-    The word is a fraction in [0, 1): times n, its integer part is a choice, its fractional part
-    the next fraction. The bias is the product of all n over 2**64: 2**-35 for images of 8k pixels.
-    """
-    for n in num_choices:
-        choice, word = divmod(word * n, 1 << 64)
-        yield choice
-
-
-def _orient(image: Image, draw: Draw) -> Image:
-    # OpenCV: NumPy takes 30 times as long to copy a view that is flipped or transposed
-    if draw.flip_horizontal:
-        image = np.asarray(cv2.flip(image, 1), np.uint8)
-    if draw.flip_vertical:
-        image = np.asarray(cv2.flip(image, 0), np.uint8)
-    if draw.transpose:
-        image = np.asarray(cv2.transpose(image), np.uint8)
-    return image
 
 
 def _check_patch_size(patch_size: int, pairs: ImagePairs) -> None:

@@ -1,11 +1,11 @@
 """Builds a data set in LMDB form from folders of images."""
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
-from esrgan.data.encode import Encoded, Recipe, encode_sources
+from esrgan.data.encode import Encoded, Recipe, encode_sources, leave_out_small
 from esrgan.data.images import ImageError
 from esrgan.data.lmdb_store import LmdbWriter
 from esrgan.data.manifest import (
@@ -20,6 +20,7 @@ from esrgan.data.manifest import (
     seal,
 )
 from esrgan.data.sources import Source, find_sources
+from esrgan.data.versions import REDUCED
 from esrgan.files import refuse_existing
 from esrgan.types import Progress
 
@@ -27,10 +28,14 @@ _TRANSACTION_BYTES = 64 << 20
 
 
 class Built(NamedTuple):
-    """What a build came to: the number of records, and the files that were left out."""
+    """What a build came to: the number of records, and what was left out.
+
+    `too_small` has the names and sizes of what `skip_small` left out.
+    """
 
     num_records: int
     left_out: list[ImageError]
+    too_small: list[str]
 
 
 def build_dataset(
@@ -50,9 +55,9 @@ def build_dataset(
     number of processes and of interruptions.
 
     `gt_folders` hold the ground truths, also in subfolders, and `lq_folders` their low-quality
-    images, where the recipe does not make them. Each of the `processes` needs memory for about
-    three decoded images and their records. With `skip_bad`, images that cannot be used are left
-    out, instead of failing at the end. `progress` is told of the source images.
+    images, where the recipe neither makes them nor does without. Each of the `processes` needs
+    memory for about three decoded images and their records. With `skip_bad`, images that cannot be
+    used are left out, instead of failing at the end. `progress` is told of the source images.
 
     Raises:
         ValueError: `output` exists; folders and recipe do not fit together; another build works on
@@ -60,17 +65,20 @@ def build_dataset(
         OSError: the file system refuses a write.
     """
     refuse_existing(output, fix="choose another name")
-    if (recipe.downscale is None) != bool(lq_folders):
+    if bool(lq_folders) != (recipe.downscale is None and not recipe.gt_only):
         raise ValueError("give either lq folders or a function that makes the lq images, not both")
-    settings = BuildSettings(
+    settings = _settings(recipe, gt_folders, lq_folders)
+    found = find_sources(
+        gt_folders,
+        lq_folders,
         scale=recipe.scale,
-        codec=recipe.codec.name,
-        lq_from=recipe.downscale.__name__ if recipe.downscale else "folders",
-        subimages=recipe.subimages and (recipe.subimages.size, recipe.subimages.step),
-        gt_folders=tuple(str(folder.resolve()) for folder in gt_folders),
-        lq_folders=tuple(str(folder.resolve()) for folder in lq_folders),
+        suffixes=REDUCED if recipe.multi_scale else (),
     )
-    sources = find_sources(gt_folders, lq_folders, scale=recipe.scale)
+    sources, too_small = leave_out_small(found, recipe)
+    if not sources:
+        raise ValueError(
+            f"all {len(found)} images are smaller than skip_small ({recipe.skip_small}): lower it"
+        )
     partial = output.with_name(output.name + PARTIAL_SUFFIX)
     partial.mkdir(parents=True, exist_ok=True)
     with open_journal(partial) as journal:
@@ -87,7 +95,23 @@ def build_dataset(
             manifest = seal(partial, manifest, journal)
     publish(partial, output)
     assert manifest.contents
-    return Built(manifest.contents.num_records, bad)
+    return Built(manifest.contents.num_records, bad, too_small)
+
+
+def _settings(
+    recipe: Recipe, gt_folders: Sequence[Path], lq_folders: Sequence[Path]
+) -> BuildSettings:
+    lq_from = "none" if recipe.gt_only else "folders"
+    return BuildSettings(
+        scale=recipe.scale,
+        codec=recipe.codec.name,
+        lq_from=recipe.downscale.__name__ if recipe.downscale else lq_from,
+        subimages=recipe.subimages and (recipe.subimages.size, recipe.subimages.step),
+        gt_folders=tuple(str(folder.resolve()) for folder in gt_folders),
+        lq_folders=tuple(str(folder.resolve()) for folder in lq_folders),
+        multi_scale=recipe.multi_scale,
+        skip_small=recipe.skip_small,
+    )
 
 
 def _store(
@@ -105,17 +129,19 @@ def _store(
     batch: list[Encoded] = []
     with (
         closing(encode_sources(todo, recipe, processes=processes)) as results,
-        LmdbWriter(partial / GT) as gt,
-        LmdbWriter(partial / LQ) as lq,
+        ExitStack() as stack,
     ):
-        gt.keep_only(keys)  # a kill may have come before the journal had its line
-        lq.keep_only(keys)
+        gt = stack.enter_context(LmdbWriter(partial / GT))
+        lq = None if recipe.gt_only else stack.enter_context(LmdbWriter(partial / LQ))
+        for writer in (gt, lq):
+            if writer:
+                writer.keep_only(keys)  # a kill may have come before the journal had its line
         for done, result in enumerate(results, start=len(sources) - len(todo) + 1):
             if isinstance(result, ImageError):
                 bad.append(result)
             else:
                 batch += result
-            if sum(len(one.gt) + len(one.lq) for one in batch) >= _TRANSACTION_BYTES:
+            if sum(len(one.gt) + len(one.lq or b"") for one in batch) >= _TRANSACTION_BYTES:
                 _commit(batch, gt, lq, journal)
                 batch = []
             if progress:
@@ -137,7 +163,10 @@ def _not_yet_stored(sources: Sequence[Source], journal: Journal, partial: Path) 
     return [source for source in sources if str(source.gt) not in stored]
 
 
-def _commit(batch: Sequence[Encoded], gt: LmdbWriter, lq: LmdbWriter, journal: Journal) -> None:
+def _commit(
+    batch: Sequence[Encoded], gt: LmdbWriter, lq: LmdbWriter | None, journal: Journal
+) -> None:
     gt.put([(one.entry.record.key.encode(), one.gt) for one in batch])
-    lq.put([(one.entry.record.key.encode(), one.lq) for one in batch])
+    if lq:
+        lq.put([(one.entry.record.key.encode(), one.lq) for one in batch if one.lq is not None])
     journal.append(one.entry for one in batch)

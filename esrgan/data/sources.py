@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from esrgan.data.images import list_images
 from esrgan.errors import listed
-from esrgan.types import Pair
+from esrgan.types import Image
 
-_MAX_KEY_BYTES = 511 - len("_s00000")  # what LMDB takes, less the number of a sub-image
+_MAX_KEY_BYTES = 511 - len("T0_s00000")  # what LMDB takes, less what may be appended
 _KEPT = "".join(map(chr, range(0x20, 0x7F))).replace("%", "").replace(".", "")
 
 
@@ -40,40 +40,52 @@ class SubImages(NamedTuple):
                 rule = f"must be a multiple of scale ({scale})"
                 raise ValueError(f"{name} ({value}) {rule}: use {nearest}")
 
-    def cut(self, pair: Pair, scale: int) -> Iterator[Pair]:
-        """The squares of a pair, row by row; a ValueError where it is smaller than one.
+    def cut(self, image: Image, scale: int = 1) -> Iterator[Image]:
+        """The squares of a gt image, or of its lq image with their `scale`, row by row.
 
         Where the last square of a row or column does not reach the edge, one more is aligned with
         it, as BasicSR does, so that every pixel is used.
-        """
-        height, width = pair.gt.shape[:2]
-        if min(height, width) < self.size:
-            raise ValueError(f"{height}x{width} is smaller than the sub-image size ({self.size})")
-        for top in self._starts(height):
-            for left in self._starts(width):
-                bottom, right = top + self.size, left + self.size
-                lq = pair.lq[top // scale : bottom // scale, left // scale : right // scale]
-                yield Pair(lq=lq, gt=pair.gt[top:bottom, left:right])
 
-    def _starts(self, length: int) -> list[int]:
-        last = length - self.size
-        starts = list(range(0, last + 1, self.step))
-        return starts if starts[-1] == last else [*starts, last]
+        Raises:
+            ValueError: the image is smaller than a square.
+        """
+        height, width = image.shape[:2]
+        size, step = self.size // scale, self.step // scale
+        if min(height, width) < size:
+            raise ValueError(f"{height}x{width} is smaller than the sub-image size ({size})")
+        for top in _starts(height, size, step):
+            for left in _starts(width, size, step):
+                yield image[top : top + size, left : left + size]
+
+
+def _starts(length: int, size: int, step: int) -> list[int]:
+    last = length - size
+    starts = list(range(0, last + 1, step))
+    return starts if starts[-1] == last else [*starts, last]
 
 
 def find_sources(
-    gt_folders: Sequence[Path], lq_folders: Sequence[Path], *, scale: int
+    gt_folders: Sequence[Path],
+    lq_folders: Sequence[Path],
+    *,
+    scale: int,
+    suffixes: Sequence[str] = (),
 ) -> list[Source]:
     """All images of the folders and their subfolders, sorted by key.
 
     With `lq_folders`, each gt image has the lq image of the same name in one of them; the lq name
-    may end in x and the scale, as `0001x4.png`.
+    may end in x and the scale, as `0001x4.png`. Keys with one of the `suffixes` are taken, too.
 
     Raises:
         ValueError: two files have the same key, a name is too long for a key, or an image lacks its
             counterpart; the files are named.
     """
     gt = _by_key(gt_folders, key_of)
+    for key, path in gt.items():
+        for suffix in suffixes:
+            if key + suffix in gt:
+                made = f"a reduced version of {path} would have the name of {gt[key + suffix]}"
+                raise ValueError(f"{made}: rename one of them")
     if not lq_folders:
         return [Source(key, gt[key], None) for key in sorted(gt)]
 

@@ -30,9 +30,9 @@ def test_a_damaged_manifest_is_named(tmp_path, text):
 
 
 def test_a_manifest_of_a_later_format_asks_for_the_other_version(tmp_path):
-    fields = json.loads(manifest_text(MANIFEST)) | {"format_version": 2}
+    fields = json.loads(manifest_text(MANIFEST)) | {"format_version": 3}
     (tmp_path / "manifest.json").write_text(json.dumps(fields))
-    with pytest.raises(ValueError, match=r"format version 2, this package reads 1"):
+    with pytest.raises(ValueError, match=r"format version 3, this package reads up to 2"):
         read_manifest(tmp_path)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from esrgan.data.patches import GlobalBatches, PatchDataset, Sample, set_up_worker, stack
+from esrgan.data.patches import GlobalBatches, PatchDataset, Sample, set_up_worker
 from esrgan.types import Pair
 
 
@@ -62,7 +62,7 @@ def dataset():
 def test_a_sample_shows_the_place_and_the_orientation_that_were_drawn(dataset):
     for number in range(200):
         sample, draw = dataset[number], dataset.draw(number)
-        for name, image in PAIRS.read_crop(draw.pair, draw.top, draw.left, 8)._asdict().items():
+        for name, image in PAIRS.read_crop(draw.image, draw.top, draw.left, 8)._asdict().items():
             expected = image[:, ::-1] if draw.flip_horizontal else image
             expected = expected[::-1] if draw.flip_vertical else expected
             expected = expected.transpose(1, 0, 2) if draw.transpose else expected
@@ -82,7 +82,7 @@ def test_both_patches_of_a_sample_show_the_same_place(dataset):
 def test_an_epoch_shows_each_pair_once_and_the_next_in_another_order():
     dataset = PatchDataset(CodedPairs(*[(8, 8)] * 100), patch_size=32, seed=0)
     epochs = [
-        [dataset.draw(number).pair for number in range(start, start + 100)]
+        [dataset.draw(number).image for number in range(start, start + 100)]
         for start in range(0, 500, 100)
     ]
     assert all(sorted(epoch) == list(range(100)) for epoch in epochs)
@@ -132,7 +132,7 @@ def test_a_failed_read_names_the_sample_and_the_pair(dataset):
 
     dataset.pairs = CodedPairs(*PAIRS.lq_sizes)
     dataset.pairs.read_crop = fail
-    message = f"sample 3 (pair 'photo.{dataset.draw(3).pair}') cannot be read: the disk is gone"
+    message = f"sample 3 (pair 'photo.{dataset.draw(3).image}') cannot be read: the disk is gone"
     with pytest.raises(ValueError, match=re.escape(message)):
         dataset[3]
 
@@ -235,7 +235,7 @@ def test_samples_are_stacked_in_order_as_bytes():
         )
         for number in range(3)
     ]
-    batch = stack(samples)
+    batch = PatchDataset.collate(samples)
     assert (batch["lq"].dtype, batch["gt"].dtype) == (torch.uint8, torch.uint8)
     assert (batch["lq"].shape, batch["gt"].shape) == ((3, 2, 2, 3), (3, 8, 8, 3))
     assert batch["lq"][:, 0, 0, 0].tolist() == [0, 1, 2]
