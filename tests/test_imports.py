@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SHARED = {"types", "files", "errors", "hardware", ""}  # the last: the version
+SHARED = {"backbones", "types", "files", "errors", "hardware", ""}  # the last: the version
 PACKAGES: dict[str, set[str] | None] = {
     "commands": None,  # any
     "data": set(),

@@ -14,7 +14,7 @@ BENCHMARK is one of
 --metrics are some of
   PSNR-Y SSIM-Y PSNR-RGB SSIM-RGB   the default
   COLOR-DRIFT                       how far the colours of large areas are from the truth
-  LPIPS LPIPS-VGG DISTS             by networks that torchvision downloads on first use
+  LPIPS LPIPS-VGG DISTS             by AlexNet or VGG16, downloaded once, or of --alexnet, --vgg16
   NIQE      needs no reference: the ground truth (GT) has a row, too; `download_data.py niqe`
             fetches its parameters
   MA PI     the score of Ma et al. from --ma-scores, and the perceptual index, (10 - MA + NIQE) / 2
@@ -32,6 +32,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from esrgan.commands import DEVICE_HELP, inputs
 from esrgan.data import list_images, read_image, write_png
@@ -50,6 +51,7 @@ from esrgan.runs import RunFolder
 _CAPTIONS = ("PSNR-Y", "SSIM-Y")  # of the default metrics
 _NEEDS = dict.fromkeys(("sheet_images", "crop_at", "crop_size"), ("sheet",))
 _NEEDS["page_images"] = ("page",)
+_NETWORKS = {"alexnet": ("LPIPS",), "vgg16": ("LPIPS-VGG", "DISTS")}  # and what they are for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,8 @@ class Arguments:
     convention: str | None
     device: str | None
     niqe_model: Path | None
+    alexnet: str
+    vgg16: str
     ma_scores: Path | None
     per_image: bool
     output: Path | None
@@ -115,6 +119,11 @@ def _add_protocol(parser: ArgumentParser) -> None:
     add("--device", help=DEVICE_HELP)
     add("--niqe-model", type=Path, metavar="FILE", help=f"default: {NIQE_MODEL}")
     text = (
+        "its weights (.pth, .safetensors; features are enough); default: torchvision downloads them"
+    )
+    for network in _NETWORKS:
+        add(f"--{network}", default="imagenet", metavar="FILE", help=text)
+    text = (
         "for MA and PI: CSV with the columns image, method, score (and benchmark, where names "
         "recur), or JSON, a list of such objects; method GT is the ground truth. The authors' "
         "MATLAB code makes the scores, of files that --save-images writes"
@@ -150,6 +159,11 @@ def _refuse_options(arguments: Arguments) -> None:
         raise ValueError("--ma-scores has no effect without MA or PI among --metrics")
     if arguments.niqe_model and not {NIQE, PI} & set(arguments.metrics):
         raise ValueError("--niqe-model has no effect without NIQE or PI among --metrics")
+    for network, names in _NETWORKS.items():
+        given = getattr(arguments, network) != "imagenet"
+        if given and not {METRICS[name] for name in names} & set(arguments.metrics):
+            needed = " or ".join(names)
+            raise ValueError(f"--{network} has no effect without {needed} among --metrics")
 
 
 def _refuse_targets(arguments: Arguments) -> None:
@@ -171,15 +185,15 @@ def evaluate(arguments: Arguments) -> None:
 
     sources = find_methods(arguments.methods, lambda path: RunFolder(path).newest_weights())
     device = choose_device(arguments.device)
-    files = {name: source for name, source in sources.items() if source and source.is_file()}
-    networks, scale = inputs.open_networks(files, device=device, scale=arguments.scale)
+    weights = {name: source for name, source in sources.items() if source and source.is_file()}
+    networks, scale = inputs.open_networks(weights, device=device, scale=arguments.scale)
     crop = scale if arguments.crop is None else arguments.crop
     words, convention = arguments.benchmark, arguments.convention
     opened = inputs.open_benchmarks(words, scale=scale, convention=convention)
     ma_scores = MaScores(arguments.ma_scores) if arguments.ma_scores else None
     needed = with_parts(arguments.metrics) if ma_scores else arguments.metrics
     measured = [metric for metric in needed if metric not in DERIVED.values()]
-    measures = open_metrics(measured, crop=crop, device=device, niqe_model=arguments.niqe_model)
+    measures = open_metrics(measured, crop=crop, device=device, **_metric_files(arguments))
     work = []
     for benchmark in opened:
         protocol = describe_protocol(needed, scale=scale, crop=crop, lq=benchmark.lq_origin)
@@ -206,6 +220,10 @@ def evaluate(arguments: Arguments) -> None:
             for benchmark, protocol, compared in work
         ]
         outputs.finish([with_regions(r) for r in results] if ma_scores else results)
+
+
+def _metric_files(arguments: Arguments) -> dict[str, Any]:
+    return {name: getattr(arguments, name) for name in ("niqe_model", *_NETWORKS)}
 
 
 def _open_method(source: Path | None, benchmark: Benchmark) -> Method:

@@ -49,6 +49,8 @@ class Resources:
     crop: int  # pixels left out on each side
     device: "torch.device | None"  # of networks that compare features; None: a GPU if there is one
     niqe_model: Path  # the file of its parameters
+    alexnet: str  # weights of the features: "imagenet", which torchvision publishes, or a file
+    vgg16: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,16 +99,17 @@ def _load_niqe(resources: Resources) -> Measure:
     return lambda sr, _gt: niqe(sr, crop=resources.crop, model=model)
 
 
-def _load_lpips(backbone: Literal["alex", "vgg"], resources: Resources) -> Measure:
+def _load_lpips(network: Literal["alexnet", "vgg16"], resources: Resources) -> Measure:
     from esrgan.evaluation.learned import lpips  # imports torchvision, which takes a second
 
-    return lpips(backbone=backbone, crop=resources.crop, device=resources.device)
+    weights = resources.alexnet if network == "alexnet" else resources.vgg16
+    return lpips(network=network, weights=weights, crop=resources.crop, device=resources.device)
 
 
 def _load_dists(resources: Resources) -> Measure:
     from esrgan.evaluation.learned import dists
 
-    return dists(crop=resources.crop, device=resources.device)
+    return dists(weights=resources.vgg16, crop=resources.crop, device=resources.device)
 
 
 _PSNR = "10 log10(255^2 / MSE) in dB; RGB: one MSE over the three channels"
@@ -123,9 +126,9 @@ _NIQE = (
     "Mittal et al. 2013, as the authors' MATLAB code, on Y in whole levels, pristine parameters as "
     "published; uncertain on images of few blocks of 96x96 pixels"
 )
-_LPIPS = "Zhang et al. 2018, version 0.1 on AlexNet (torchmetrics)"
-_LPIPS_VGG = "Zhang et al. 2018, version 0.1 on VGG16 (torchmetrics)"
-_DISTS = "Ding et al. 2020, on VGG16, not resized (torchmetrics)"
+_LPIPS = "Zhang et al. 2018, version 0.1 on AlexNet (torchvision's)"
+_LPIPS_VGG = "Zhang et al. 2018, version 0.1 on VGG16 (torchvision's)"
+_DISTS = "Ding et al. 2020, on VGG16 (torchvision's), not resized"
 _Y = "65.481 R + 128.553 G + 24.966 B + 16 of R, G, B in [0, 1], not rounded (MATLAB's rgb2ycbcr)"
 
 _higher = partial(Metric, larger_is_better=True)
@@ -141,8 +144,8 @@ METRICS = {
         _lower(name="RMSE-Y", digits=2, about=_RMSE, load=plain(rmse_y), average=root_mean_square),
         _lower(name="COLOR-DRIFT", digits=4, about=_DRIFT, load=plain(color_drift)),
         _lower(name="NIQE", digits=2, about=_NIQE, load=_load_niqe, needs_reference=False),
-        _lower(name="LPIPS", digits=4, about=_LPIPS, load=partial(_load_lpips, "alex")),
-        _lower(name="LPIPS-VGG", digits=4, about=_LPIPS_VGG, load=partial(_load_lpips, "vgg")),
+        _lower(name="LPIPS", digits=4, about=_LPIPS, load=partial(_load_lpips, "alexnet")),
+        _lower(name="LPIPS-VGG", digits=4, about=_LPIPS_VGG, load=partial(_load_lpips, "vgg16")),
         _lower(name="DISTS", digits=4, about=_DISTS, load=_load_dists),
     )
 }
@@ -177,6 +180,8 @@ def open_metrics(
     crop: int,
     device: "torch.device | None" = None,
     niqe_model: Path | str | None = None,
+    alexnet: str = "imagenet",
+    vgg16: str = "imagenet",
 ) -> dict[Metric, Measure]:
     """The functions of metrics, or of their names, with the `Resources` they need; none twice.
 
@@ -188,7 +193,13 @@ def open_metrics(
     names = [metric.name for metric in found]
     if len(set(names)) < len(names):
         raise ValueError(f"two metrics have one name ({', '.join(names)}): rename one")
-    resources = Resources(crop=crop, device=device, niqe_model=Path(niqe_model or NIQE_MODEL))
+    resources = Resources(
+        crop=crop,
+        device=device,
+        niqe_model=Path(niqe_model or NIQE_MODEL),
+        alexnet=alexnet,
+        vgg16=vgg16,
+    )
     return {metric: metric.load(resources) for metric in found}
 
 

@@ -6,10 +6,12 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from esrgan.losses.vgg import LAYERS, vgg19_features
+from esrgan.backbones import layer_names, random_features, trained_features
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_OPTION = "training.losses.perceptual.loss.weights=FILE"
 
 
 class WeightedLoss(nn.Module):
@@ -37,22 +39,26 @@ class WeightedLoss(nn.Module):
 
 
 class PerceptualLoss(nn.Module):
-    """How far two images are from each other in the features of VGG19 (section 3.3 of the paper).
+    """How far two images are from each other in a network's features (section 3.3 of the paper).
 
     sum over layers of weight · criterion(feature_scale · f(sr), feature_scale · f(gt)), with images
-    in [0, 1], which are not clamped. ESRGAN compares conv5_4, before the activation, in L1. SRGAN
-    compares relu5_4, after it, in MSE, with the features scaled by 1/12.75 (arXiv:1609.04802).
+    in [0, 1], which are not clamped. ESRGAN compares conv5_4 of VGG19, before the activation, in
+    L1. SRGAN compares relu5_4, after it, in MSE, with the features scaled by 1/12.75
+    (arXiv:1609.04802). Real-ESRGAN compares five layers, weighted: conv1_2 and conv2_2 by 0.1,
+    conv3_4, conv4_4 and conv5_4 by 1.
 
     Frozen for ever, in evaluation mode. Under autocast the features are computed in its precision,
     the criterion in that of the images, or float32 if this is more.
 
     Args:
+        network: vgg19, or vgg16, whose last three stages have three convolutions and not four:
+            conv5_3 stands in it where VGG19 has conv5_4. alexnet, too, is known.
         layers: name to weight; conv1_1 to conv5_4 are the outputs of convolutions, relu1_1 to
             relu5_4 those of the activations after them, pool1 to pool5 those of the poolings.
             None leaves a layer out.
         criterion: compares features, e.g. `torch.nn.L1Loss()`.
-        weights: "imagenet", which torchvision downloads once; the path of a file, torchvision's
-            state dict, whole or of the features alone; or "random", of `seed`, for trials.
+        weights: "imagenet" or a file, as for `trained_features`; or "random", of `seed`, for
+            trials.
         feature_scale: what all features are multiplied by.
 
     Raises:
@@ -65,6 +71,7 @@ class PerceptualLoss(nn.Module):
     def __init__(
         self,
         *,
+        network: str = "vgg19",
         layers: Mapping[str, float | None],
         criterion: nn.Module,
         weights: str,
@@ -78,7 +85,11 @@ class PerceptualLoss(nn.Module):
         self.feature_scale = feature_scale
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
-        vgg = vgg19_features(self.layers, weights=weights, seed=seed)
+        self.names = layer_names(network)
+        if weights == "random":
+            vgg = random_features(network, self.layers, seed=seed)
+        else:
+            vgg = trained_features(network, self.layers, weights=weights, option=_OPTION)
         self.vgg = vgg.to(memory_format=torch.channels_last)
         self.requires_grad_(False)
         self.eval()
@@ -98,7 +109,7 @@ class PerceptualLoss(nn.Module):
         dtype = torch.promote_types(images.dtype, torch.float32)
         features = {}
         x = (images - self.mean) / self.std
-        for name, layer in zip(LAYERS, self.vgg, strict=False):
+        for name, layer in zip(self.names, self.vgg, strict=False):
             x = layer(x)
             if name in self.layers:  # a copy: the activation after a convolution writes over x
                 features[name] = x.to(dtype) * self.feature_scale

@@ -9,3 +9,4 @@ from esrgan.networks.rrdb import scaled_kaiming_in_dense_blocks as scaled_kaimin
 from esrgan.networks.srresnet import MSRResNet as MSRResNet
 from esrgan.networks.srresnet import SRGANGenerator as SRGANGenerator
 from esrgan.networks.srresnet import SRResNet as SRResNet
+from esrgan.networks.srvgg import SRVGGNetCompact as SRVGGNetCompact

@@ -20,7 +20,7 @@ must be multiples of a number.
 
 Discriminator = networks.VGGDiscriminator | networks.UNetDiscriminator | networks.SRGANDiscriminator
 
-_READ_FROM_SHAPES = {"RRDBNet", "SRResNet", "MSRResNet", "SRGANGenerator"}
+_READ_FROM_SHAPES = {"RRDBNet", "SRResNet", "MSRResNet", "SRGANGenerator", "SRVGGNetCompact"}
 
 
 class _Sizes(TypedDict):
@@ -76,6 +76,8 @@ def build_generator(state: Mapping[str, Tensor], declared: Mapping[str, Any]) ->
             )
         if "body.0.conv1.weight" in state and "upconv1.weight" in state:
             return networks.MSRResNet(**_sizes(state, step="upconv"))
+        if "body.0.weight" in state:
+            return _build_srvgg(state, declared)
     if _is_unet(state) or _is_in_stages(state):
         raise ValueError(
             f"it holds a discriminator ({', '.join(list(state)[:3])}, …), and a generator is needed"
@@ -83,7 +85,8 @@ def build_generator(state: Mapping[str, Tensor], declared: Mapping[str, Any]) ->
     raise ValueError(
         f"it holds neither RRDBNet (body.0.rdb1.conv1.weight) nor SRResNet (body.0.conv1.weight "
         f"and conv_body.weight) nor MSRResNet (body.0.conv1.weight and upconv1.weight) nor "
-        f"SRGANGenerator (prelu_first.weight), but {', '.join(list(state)[:5])}, …"
+        f"SRGANGenerator (prelu_first.weight) nor SRVGGNetCompact (body.0.weight), but "
+        f"{', '.join(list(state)[:5])}, …"
     )
 
 
@@ -135,6 +138,25 @@ def _build_rrdb(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> net
         residual_scaling=_number(declared, "residual_scaling", default=0.2),
         batch_norm="body.0.rdb1.norm1.weight" in state,
         unshuffle=unshuffle,
+    )
+
+
+def _build_srvgg(
+    state: Mapping[str, Tensor], declared: Mapping[str, Any]
+) -> networks.SRVGGNetCompact:
+    num_features, _ = _conv_shape(state, "body.0.weight")
+    count = _count(state, r"body\.\d+\.bias")  # of convolutions: activations have none
+    last = f"body.{2 * count - 2}"
+    channels, _ = _conv_shape(state, f"{last}.weight")
+    scale = math.isqrt(channels // 3)
+    if channels != 3 * scale**2:
+        raise ValueError(f"{last} gives {channels} channels; those of RGB are 3 times a square")
+    activation = str(declared.get("activation", "relu"))
+    return networks.SRVGGNetCompact(
+        scale=scale,
+        num_features=num_features,
+        num_convs=count - 2,
+        activation="prelu" if "body.1.weight" in state else activation,
     )
 
 

@@ -54,7 +54,8 @@ def load_generator(path: Path | str, *, part: Part = GENERATOR) -> Generator:
     Scale, size and BatchNorm of published networks are read from the shapes of the weights.
     Residual scaling, and that one step of RRDBNet enlarges by 3, are not to be seen there: they are
     taken from the file's `architecture` entry (our releases and checkpoints have it), and are
-    otherwise as published: 0.2 in RRDBNet, 1 in SRResNet, no step of 3. All other generators of
+    otherwise as published: 0.2 in RRDBNet, 1 in SRResNet, no step of 3. So is the activation of a
+    SRVGGNetCompact without slopes, otherwise ReLU. All other generators of
     `esrgan.networks` are built from that entry. Of several sets of weights, the average (EMA) is
     taken unless `part` says otherwise.
 

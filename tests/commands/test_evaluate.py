@@ -151,8 +151,8 @@ def test_networks_of_metrics_are_asked_for_only_where_they_are_needed(run, bench
     asked = []
 
     def fake(name):
-        def make(*, crop, device, backbone=None):
-            asked.append((name, backbone, crop, device.type))
+        def make(*, weights, crop, device, network="vgg16"):
+            asked.append((name, network, weights, crop, device.type))
             return lambda sr, gt: 0.25
 
         return make
@@ -163,9 +163,13 @@ def test_networks_of_metrics_are_asked_for_only_where_they_are_needed(run, bench
     run(*words)
     assert asked == []
     _, printed, _ = run(*words, "--metrics", "DISTS", "LPIPS", "LPIPS-VGG")
-    expected = [("dists", None), ("lpips", "alex"), ("lpips", "vgg")]
-    assert asked == [(*name, 3, "cpu") for name in expected]
+    expected = [("dists", "vgg16"), ("lpips", "alexnet"), ("lpips", "vgg16")]
+    assert asked == [(*name, "imagenet", 3, "cpu") for name in expected]
     assert means(printed, "bicubic") == [0.25, 0.25, 0.25]
+    asked.clear()
+    run(*words, "--metrics", "LPIPS", "DISTS", "--alexnet", "a.pth", "--vgg16", "v.pth")
+    expected = [("lpips", "alexnet", "a.pth"), ("dists", "vgg16", "v.pth")]
+    assert asked == [(*name, 3, "cpu") for name in expected]
 
 
 def test_a_gpu_that_is_too_small_is_named_with_the_method_and_the_image(
@@ -251,6 +255,13 @@ def test_mistakes_end_in_one_line_that_names_them(run, benchmark, weights, tmp_p
         "--metrics MA PI needs --ma-scores": ("bicubic", "--metrics", "PI", "MA"),
         "--ma-scores has no effect": ("bicubic", "--ma-scores", tmp_path / "file"),
         "--niqe-model has no effect": ("bicubic", "--niqe-model", tmp_path / "file"),
+        "--alexnet has no effect without LPIPS among": ("bicubic", "--alexnet", tmp_path / "file"),
+        "--vgg16 has no effect without LPIPS-VGG or DISTS": (
+            *("bicubic", "--metrics", "LPIPS", "--vgg16", tmp_path / "file"),
+        ),
+        "weights (no.pth) is neither a file nor imagenet": (
+            *("bicubic", "--metrics", "LPIPS", "--alexnet", "no.pth"),
+        ),
         "nowhere.npz: `esrgan download niqe`": (
             "bicubic",
             "--metrics",

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 from small_upscaler import by_network, noise, tiny_network
+from srvgg_weights import formula_weights, published_shapes
 
 from esrgan.commands import upscale
 from esrgan.inference import Upscaler
@@ -131,6 +132,56 @@ def test_two_networks_are_interpolated(run, network, weights, photos, output, tm
     code, _, errors = run(weights, photos / "b.png", "--output", output, *mixing)
     assert code == 0
     assert errors.startswith("warning: these networks have hardly a training in common")
+
+
+@pytest.fixture
+def general(tmp_path):
+    """The two networks of a size for tests, under their published names and in their layout."""
+    shapes = published_shapes(num_features=8, num_convs=3, scale=4)
+    for name, first in (("realesr-general-x4v3", 0), ("realesr-general-wdn-x4v3", 1000)):
+        torch.save({"params": formula_weights(shapes, first=first)}, tmp_path / f"{name}.pth")
+    return tmp_path / "realesr-general-x4v3.pth"
+
+
+@pytest.mark.parametrize(("denoise", "golden"), [(0.3, "0.3"), (0, "b"), (1, "a")])
+def test_denoising_mixes_the_two_published_networks(
+    run, general, output, tmp_path, reference_data, denoise, golden
+):
+    data = np.load(reference_data / "real_esrgan/srvgg.npz")
+    Pillow.fromarray(data["input_u8"][0].transpose(1, 2, 0)).save(tmp_path / "a.png")
+    options = ("--denoise", denoise, "--precision", "fp32")
+    code, printed, _ = run(general, tmp_path / "a.png", "--output", output, *options)
+    assert code == 0
+    expected = np.rint(data[f"out_dni_{golden}"][0].clip(0, 1) * 255).transpose(1, 2, 0)
+    np.testing.assert_allclose(pixels(output / "a.png"), expected, atol=1, rtol=0)
+    partner = tmp_path / "realesr-general-wdn-x4v3.pth"
+    mixed = f"{denoise} {general} + {1 - denoise} {partner}: x4"
+    assert printed.startswith(f"{general}: x4" if denoise == 1 else mixed)
+
+
+def test_denoising_all_needs_no_partner_and_a_partner_may_be_elsewhere(
+    run, general, photos, output, tmp_path
+):
+    partner = tmp_path / "realesr-general-wdn-x4v3.pth"
+    elsewhere = partner.rename(photos / "wdn.pth")
+    words = (general, photos / "a.png", "--output", output, "--overwrite")
+    assert run(*words, "--denoise", 1)[0] == 0
+    code, printed, _ = run(*words, "--denoise", 0.5, "--denoise-partner", elsewhere)
+    assert code == 0
+    assert printed.startswith(f"0.5 {general} + 0.5 {elsewhere}: x4")
+    code, _, errors = run(*words, "--denoise", 0.5)
+    assert (code, errors.count("\n")) == (2, 1)
+    for part in (f"{partner}, which is not there", "download realesr_general_wdn", "--denoise 1"):
+        assert part in errors
+    code, _, errors = run(*words, "--denoise", 0.5, "--denoise-partner", general)
+    assert "is itself the network that hardly denoises" in errors
+
+
+def test_only_networks_of_one_architecture_are_mixed_to_denoise(run, weights, general, photos):
+    options = ("--output", photos / "results", "--denoise", 0.5)
+    code, _, errors = run(weights, photos / "a.png", *options)
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "network is RRDBNet and SRVGGNetCompact" in errors
 
 
 def test_a_run_stands_for_its_newest_weights(run, network, photos, output, tmp_path):
@@ -256,6 +307,14 @@ def test_mistakes_end_in_one_line_before_any_work(run, weights, photos, output, 
         "must end in .pth": (photos / "a.png", photos),
         "--alpha and --with belong together": (weights, photos, "--alpha", 1),
         "--alpha and --with belong": (weights, photos, "--with", weights),
+        "--denoise (1.5) must be": (weights, photos, "--denoise", 1.5),
+        "--denoise (nan) must be": (weights, photos, "--denoise", "nan"),
+        "--denoise and --with both": (
+            *(weights, photos, "--with", weights, "--alpha", 0.5, "--denoise", 0.5),
+        ),
+        "--denoise-partner has no effect without --denoise": (
+            *(weights, photos, "--denoise-partner", weights),
+        ),
         "--alpha (1.5) must be": (weights, photos, "--with", weights, "--alpha", 1.5),
         "--outscale (0) must be": (weights, photos, "--outscale", 0),
         "--outscale (inf) must be": (weights, photos, "--outscale", "inf"),

@@ -20,7 +20,7 @@ from esrgan.commands.configs import configs_folder
 from esrgan.data import CODECS, Recipe, build_dataset, write_png
 from esrgan.degradations import resize_double
 from esrgan.downloads.table import read_table
-from esrgan.networks import RRDBNet
+from esrgan.networks import RRDBNet, SRVGGNetCompact
 from esrgan.weights import save_release
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +100,10 @@ def home(tmp_path: Path) -> Path:
     for name in ("RealESRGAN_x4plus_anime_6B", "RRDB_PSNR_x4"):
         network = RRDBNet(num_features=8, num_blocks=1, growth_channels=4)
         save_release(tmp_path / f"{name}.pth", network, metadata={})
+    (tmp_path / "data/weights").mkdir()
+    for name in ("realesr-general-x4v3", "realesr-general-wdn-x4v3"):
+        network = SRVGGNetCompact(num_features=8, num_convs=2)
+        save_release(tmp_path / f"data/weights/{name}.pth", network, metadata={})
     own = tmp_path / "my_configs/experiment/mine.yaml"
     own.parent.mkdir(parents=True)
     own.write_text("# @package _global_\ndefaults:\n  - /experiment/quickstart\n  - _self_\n")

@@ -1,10 +1,10 @@
 import pytest
 import torch
 from torch import nn
-from torchvision.models import vgg19
+from torchvision.models import vgg16, vgg19
 
+from esrgan.backbones import layer_names
 from esrgan.losses import PerceptualLoss
-from esrgan.losses.vgg import LAYERS
 
 POSITIONS = {  # in torchvision's features, as published for ESRGAN and Real-ESRGAN
     "conv1_2": 2,
@@ -82,6 +82,33 @@ def test_conv5_4_alone_is_that_of_torchvision_s_network(deep, reference):
     sr, gt = images(1, 3, 16, 48)
     found, expected = (reference_features(reference, x)["conv5_4"] for x in (sr, gt))
     torch.testing.assert_close(deep(sr, gt), (found - expected).abs().mean())
+
+
+def test_vgg16_is_compared_where_it_is_named():
+    sr, gt = images(1, 3, 16, 32)
+    loss = make_loss({"conv5_3": 1.0}, network="vgg16")
+    with torch.device("meta"):
+        features = vgg16().features[:29]
+    features.load_state_dict(loss.vgg.state_dict(), assign=True)
+    mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[..., None, None]
+    found, expected = (features.eval()((image - mean) / std) for image in (sr, gt))
+    torch.testing.assert_close(loss(sr, gt), (found - expected).abs().mean())
+
+
+PUBLISHED = {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_4": 1.0, "conv4_4": 1.0, "conv5_4": 1.0}
+
+
+def test_the_five_layers_of_real_esrgan_are_summed_by_their_weights_before_activation():
+    """By hand: each convolution hands on its first channel; red is 1 and 2 once normalised."""
+    loss = make_loss(PUBLISHED)
+    convolutions = [layer for layer in loss.vgg if isinstance(layer, nn.Conv2d)]
+    for layer in convolutions:
+        nn.init.zeros_(layer.weight)
+        layer.weight[:, 0, 1, 1] = 1
+    convolutions[-1].bias.fill_(-4)  # conv5_4 is -3 and -2: after its activation, both would be 0
+    sr, gt = (torch.full((1, 3, 16, 16), 0.485 + level * 0.229) for level in (1, 2))
+    # |1 - 2| at each layer: 0.1 + 0.1 + 1 + 1 + 1
+    torch.testing.assert_close(loss(sr, gt), torch.tensor(3.2))
 
 
 @pytest.mark.parametrize(("criterion", "power"), [(nn.L1Loss(), 1), (nn.MSELoss(), 2)])
@@ -177,6 +204,8 @@ def test_a_layer_is_left_out_with_null():
     [
         ({"conv54": 1.0}, {}, r"conv54 is not a layer of VGG19: did you mean conv5_4\?"),
         ({"conv5_5": 1.0}, {}, r"conv5_5 is not a layer of VGG19: did you mean conv5_"),
+        ({"conv5_4": 1.0}, {"network": "vgg16"}, r"conv5_4 is not a .* VGG16: .* conv5_3\?"),
+        ({"conv5_4": 1.0}, {"network": "vgg18"}, r"network \(vgg18\) must be one of vgg16, vgg19"),
         ({"54": 1.0}, {}, r"54 is not a layer of VGG19: there are conv1_1, relu1_1, .* pool5$"),
         ({}, {}, r"at least one must not be null"),
         ({"conv1_1": None}, {}, r"at least one must not be null"),
@@ -191,5 +220,5 @@ def test_an_argument_that_cannot_work_is_refused(layers, arguments, message):
 
 
 def test_the_names_stand_at_the_published_positions():
-    assert {name: LAYERS.index(name) for name in POSITIONS} == POSITIONS
-    assert len(LAYERS) == 37
+    assert {name: layer_names("vgg19").index(name) for name in POSITIONS} == POSITIONS
+    assert len(layer_names("vgg19")) == 37

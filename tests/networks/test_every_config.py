@@ -13,13 +13,14 @@ from esrgan.commands.configs import configs_folder
 from esrgan.weights import load_generator, save_release
 
 CONFIGS = configs_folder()
-SMALL = {"num_features": 8, "num_blocks": 2, "growth_channels": 4}
+SMALL = {"num_features": 8, "num_blocks": 2, "growth_channels": 4, "num_convs": 2}
 VARIANTS = {
     "rrdb_23": [{}, {"batch_norm": True}, {"residual_scaling": 1.0}, {"scale": 2}, {"scale": 1}],
     "srresnet": [{}, {"batch_norm": True}, {"batch_norm": True, "batch_norm_hr": True}],
+    "srvgg_16": [{}, {"scale": 2, "activation": "relu"}, {"scale": 1, "activation": "leaky_relu"}],
 }
 # Sum, mean of the absolute values and last element of the output for one seeded input, in double
-# precision, as 0.1 computed them.
+# precision, as 0.1 computed them, or the version that had the network first.
 GENERATORS = {
     "msrresnet": [3117.64311, 0.507428891, 0.599951177],
     "rrdb_23": [-0.0353932733, 1.46053084e-05, -3.76827251e-06],
@@ -34,6 +35,10 @@ GENERATORS = {
     "srresnet batch_norm=True": [-0.0595254785, 1.30977418e-05, -8.46078831e-07],
     "srresnet batch_norm=True batch_norm_hr=True": [-0.0595245857, 1.30975454e-05, -8.4606614e-07],
     "srresnet_paper": [66.2831632, 0.0406246197, 0.024473845],
+    "srvgg_16": [3051.17668, 0.500188732, 0.744098028],
+    "srvgg_16 scale=2 activation=relu": [800.682621, 0.5224062, 0.667150493],
+    "srvgg_16 scale=1 activation=leaky_relu": [190.441195, 0.498376504, 0.608917058],
+    "srvgg_32": [3051.17668, 0.500188732, 0.744098028],
 }
 DISCRIMINATORS = {
     "srgan": [-0.0776859796, 0.0388429898, -0.0388299541],

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -50,6 +51,27 @@ def plain_logits(layers: nn.ModuleDict, images: torch.Tensor) -> torch.Tensor:
     x5 = run("conv5", double(x4)) + x1
     x6 = run("conv6", double(x5)) + x0
     return layers["conv9"](run("conv8", run("conv7", x6)))
+
+
+def test_logits_and_estimates_are_real_esrgans(reference_data):
+    """Its own network's state after 60 passes, and what one more in training mode makes of it."""
+    golden = np.load(reference_data / "real_esrgan/unet.npz")
+
+    def part(name):
+        keys = [key for key in golden.files if key.startswith(name)]
+        return {key.removeprefix(name): torch.from_numpy(golden[key]) for key in keys}
+
+    network = UNetDiscriminator(num_features=4)
+    network.load_state_dict(part("state/"))
+    images = torch.from_numpy(golden["input_u8"]) / 255
+    for mode, logits in ((False, "out_eval"), (True, "out_train_1st")):
+        with torch.no_grad():
+            found = network.train(mode)(images)
+        np.testing.assert_allclose(found, golden[logits], rtol=0, atol=1e-6)
+    after = part("state_after/")
+    assert len(after) == 16
+    for key, value in after.items():
+        torch.testing.assert_close(network.state_dict()[key], value, rtol=0, atol=1e-6)
 
 
 def test_the_number_of_parameters_is_that_of_real_esrgan():

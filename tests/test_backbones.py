@@ -7,16 +7,21 @@ from threading import Thread
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
-from torchvision.models import VGG19_Weights, vgg16, vgg19, vgg19_bn
+from torchvision.models import VGG19_Weights, alexnet, vgg16, vgg19, vgg19_bn
 
-from esrgan.losses.vgg import vgg19_features
+from esrgan.backbones import layer_names, random_features, trained_features
 
 SHALLOW = ["conv1_2"]  # 38,720 parameters
 
 
-def load(weights, *, names=SHALLOW, seed=0) -> nn.Sequential:
-    return vgg19_features(names, weights=str(weights), seed=seed)
+def load(weights, *, network="vgg19", names=SHALLOW) -> nn.Sequential:
+    return trained_features(network, names, weights=str(weights), option="a.setting=FILE")
+
+
+def draw(*, names=SHALLOW, seed=0) -> nn.Sequential:
+    return random_features("vgg19", names, seed=seed)
 
 
 def assert_same(network, expected):
@@ -27,7 +32,7 @@ def assert_same(network, expected):
 @pytest.fixture
 def published() -> nn.Sequential:
     """What the files of these tests hold."""
-    return load("random", seed=1)
+    return draw(seed=1)
 
 
 @pytest.fixture
@@ -39,18 +44,68 @@ def content(published) -> dict[str, torch.Tensor]:
 
 def test_random_weights_follow_from_the_seed_alone():
     before = torch.get_rng_state()
-    first = load("random", seed=5)
+    first = draw(seed=5)
     torch.rand(1)
-    assert_same(load("random", seed=5), first)
-    assert not torch.equal(load("random", seed=6)[0].weight, first[0].weight)
+    assert_same(draw(seed=5), first)
+    assert not torch.equal(draw(seed=6)[0].weight, first[0].weight)
     torch.set_rng_state(before)
-    load("random", seed=5)
+    draw(seed=5)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_random_weights_keep_the_size_of_the_features():
     x = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    assert 0.5 < load("random", names=["conv3_4"])(x).std() < 3
+    assert 0.5 < draw(names=["conv3_4"])(x).std() < 3
+
+
+@pytest.mark.parametrize(
+    ("network", "build"), [("vgg16", vgg16), ("vgg19", vgg19), ("alexnet", alexnet)]
+)
+def test_the_layers_are_those_of_torchvision_in_their_order(network, build):
+    with torch.device("meta"):
+        expected = build().features
+    names = layer_names(network)
+    layers = random_features(network, names[-1:], seed=0)
+    assert list(map(repr, layers)) == list(map(repr, expected))
+    kinds = {"conv": nn.Conv2d, "relu": nn.ReLU, "pool": nn.MaxPool2d}
+    assert all(
+        isinstance(layer, kinds[name[:4]]) for name, layer in zip(names, layers, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("network", "position"),
+    [  # in torchvision's features: of the layers that are compared, and of LPIPS's
+        ("vgg16", {"conv1_2": 2, "conv2_2": 7, "conv3_3": 14, "conv4_3": 21, "conv5_3": 28}),
+        ("vgg16", {"relu1_2": 3, "relu2_2": 8, "relu3_3": 15, "relu4_3": 22, "relu5_3": 29}),
+        ("alexnet", {"relu1": 1, "relu2": 4, "relu3": 7, "relu4": 9, "relu5": 11}),
+    ],
+)
+def test_the_names_stand_at_the_known_positions(network, position):
+    assert {name: layer_names(network).index(name) for name in position} == position
+
+
+def test_a_network_that_is_not_known_is_refused():
+    with pytest.raises(ValueError, match=r"network \(vgg13\) must be one of vgg16, vgg19, alexnet"):
+        layer_names("vgg13")
+
+
+def test_the_trained_vgg16_in_half_precision_is_read_into_float32(reference_data):
+    path = reference_data / "weights/vgg16_features_fp16.safetensors"
+    layers = load(path, network="vgg16", names=["conv1_2", "conv5_3"])
+    stored = load_file(path)
+    state = layers.state_dict()
+    assert {f"features.{key}" for key in state} == set(stored)
+    assert all(value.dtype == torch.float32 for value in state.values())
+    assert all(torch.equal(v, stored[f"features.{k}"].float()) for k, v in state.items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float64])
+def test_a_safetensors_file_of_any_precision_is_read(published, content, tmp_path, dtype):
+    half = published.half()
+    content = {f"features.{k}": v.to(dtype) for k, v in half.state_dict().items()}
+    save_file(content, tmp_path / "a.safetensors")
+    assert_same(load(tmp_path / "a.safetensors"), half.float())
 
 
 @pytest.mark.parametrize("zipped", [True, False])  # the published file has the older format
@@ -119,13 +174,23 @@ def test_a_network_that_begins_as_vgg19_does_is_told_from_it(other, content, tmp
         load(tmp_path / "a.pth")
 
 
-@pytest.mark.parametrize("written", [b"", b"not a file of torch's", b"half"])
-def test_a_damaged_file_is_refused(content, tmp_path, written):
+def test_a_file_of_vgg19_is_told_from_one_of_vgg16(content, tmp_path):
+    with torch.device("meta"):
+        features = vgg19().features.state_dict()
+    content |= {f"features.{key}": torch.zeros(1) for key in features if key not in content}
     torch.save(content, tmp_path / "a.pth")
-    whole = (tmp_path / "a.pth").read_bytes()
-    (tmp_path / "a.pth").write_bytes(whole[: len(whole) // 2] if written == b"half" else written)
-    with pytest.raises(ValueError, match=r"a.pth is damaged, or not a state dict alone"):
-        load(tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"a.pth is not of VGG16: it has features.16.weight"):
+        load(tmp_path / "a.pth", network="vgg16")
+
+
+@pytest.mark.parametrize(("name", "save"), [("a.pth", torch.save), ("a.safetensors", save_file)])
+@pytest.mark.parametrize("written", [b"", b"not a file of torch's", b"half"])
+def test_a_damaged_file_is_refused(content, tmp_path, name, save, written):
+    save(content, tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2] if written == b"half" else written)
+    with pytest.raises(ValueError, match=rf"{name} is damaged, or not a state dict alone"):
+        load(tmp_path / name)
 
 
 def test_a_file_that_is_not_there_is_refused_with_the_way_to_get_it(tmp_path, monkeypatch):
@@ -136,7 +201,7 @@ def test_a_file_that_is_not_there_is_refused_with_the_way_to_get_it(tmp_path, mo
     file = tmp_path / "cache/hub/checkpoints" / url.rpartition("/")[2]
     assert url in str(error.value)
     assert f"put that file at {file}, " in str(error.value)
-    assert "training.losses.perceptual.loss.weights=FILE" in str(error.value)
+    assert "set a.setting=FILE" in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -194,7 +259,7 @@ def test_imagenet_is_downloaded_once(server, published, capsys):
 @pytest.mark.parametrize("fault", ["no HTTP", "not found", "truncated", "a wrong byte"])
 def test_a_download_that_fails_leaves_nothing_and_can_be_repeated(server, published, fault):
     server.fault = fault
-    with pytest.raises(ValueError, match=r"cannot be downloaded: .*weights=FILE"):
+    with pytest.raises(ValueError, match=r"cannot be downloaded: .*a\.setting=FILE"):
         load("imagenet")
     assert list(server.file.parent.iterdir()) == []
     server.fault = ""
