@@ -10,13 +10,14 @@ from esrgan.degradations.dice import Dice
 
 def drawn(degradation, name, count=3000, seed=1):
     """What a step draws for so many samples, as `draw` asks it to."""
-    step, steps = degradation.steps[name], []
+    step, steps = degradation.steps[name], {}
     for number in range(count):
         own = Dice(seed, number, name)
         if own.chance(step.probability):
-            steps.append(step.draw(own, Dice(seed, number, f"{name} of a batch")))
-    assert steps[0] in dict(degradation.draw(seed, 0).steps).values()
-    return steps
+            steps[number] = step.draw(own, Dice(seed, number, f"{name} of a batch"))
+    for number in range(3):
+        assert dict(degradation.draw(seed, number).steps).get(name) == steps.get(number)
+    return list(steps.values())
 
 
 @pytest.mark.parametrize("name", PRESETS)
