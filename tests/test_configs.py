@@ -143,6 +143,98 @@ def test_published_gan_settings_are_as_published(experiment: str, expected: obje
     assert (cfg.batch_size, cfg.scale) == (16, 4)
 
 
+LAYERS_OF_FIVE = {
+    "conv1_2": 0.1,
+    "conv2_2": 0.1,
+    "conv3_4": 1.0,
+    "conv4_4": 1.0,
+    "conv5_4": 1.0,
+}
+
+
+@pytest.mark.parametrize("experiment", ["realesrnet_x4plus", "realesrnet_published"])
+def test_real_esrgans_first_stage_is_as_published(experiment: str) -> None:
+    """Real-ESRGAN's options/train_realesrnet_x4plus.yml."""
+    cfg = composed(experiment)
+    training = cfg.training
+    assert (cfg.iterations, cfg.batch_size, cfg.patch_size, cfg.scale) == (1_000_000, 48, 256, 4)
+    assert (training.optimizer.lr, list(training.optimizer.betas)) == (2e-4, [0.9, 0.99])
+    assert training.schedule._target_.endswith("ConstantLR")
+    assert training.schedule.factor == 1
+    assert training.ema_decay == 0.999
+    ((name, loss),) = training.losses.items()
+    assert (name, loss.weight, loss.loss._target_) == ("pixel", 1.0, "torch.nn.L1Loss")
+    assert loss.sharpened_gt
+    assert cfg.init_from.endswith("ESRGAN_SRx4_DF2KOST_official-ff704c30.pth")
+
+
+@pytest.mark.parametrize("experiment", ["realesrgan_x4plus", "realesrgan_published"])
+def test_real_esrgan_is_as_published(experiment: str) -> None:
+    """Real-ESRGAN's options/train_realesrgan_x4plus.yml."""
+    cfg = composed(experiment)
+    training = cfg.training
+    assert (cfg.iterations, cfg.batch_size, cfg.patch_size, cfg.scale) == (400_000, 48, 256, 4)
+    for learner in (training, training.discriminator):
+        assert (learner.optimizer.lr, list(learner.optimizer.betas)) == (1e-4, [0.9, 0.99])
+        assert learner.schedule._target_.endswith("ConstantLR")
+    assert training.ema_decay == 0.999
+    assert (training.warmup_iterations, training.steps_per_generator_step) == (0, 1)
+    losses = training.losses
+    assert {name: loss.weight for name, loss in losses.items()} == {
+        "pixel": 1.0,
+        "perceptual": 1.0,
+        "adversarial": 0.1,
+    }
+    assert losses.perceptual.loss.layers == LAYERS_OF_FIVE
+    assert [name for name, loss in losses.items() if loss.sharpened_gt] == ["pixel", "perceptual"]
+    assert losses.adversarial.loss._target_ == "esrgan.losses.StandardGAN"
+    assert training.discriminator.network._target_ == "esrgan.networks.UNetDiscriminator"
+
+
+def test_the_published_form_of_real_esrgan_differs_in_what_it_draws_only() -> None:
+    for stage, start in (("realesrnet", set()), ("realesrgan", {"init_from"})):
+        parts = {key.split(".")[0] for key in differences(f"{stage}_published", f"{stage}_x4plus")}
+        assert (
+            {"data"}
+            < parts
+            <= {"data", "degradations", "prepare", "training", "validation"} | start
+        )
+        assert composed(f"{stage}_published").data.pool == 180
+
+
+@pytest.mark.parametrize(
+    ("experiment", "parent", "changed"),
+    [
+        ("realesrnet_x2plus", "realesrnet_x4plus", {"scale", "init_from", "init_partial"}),
+        ("realesrgan_x2plus", "realesrgan_x4plus", {"scale", "init_from"}),
+        (
+            "realesrgan_anime_6b",
+            "realesrgan_x4plus",
+            {"generator.num_blocks", "train_set", "validation_set", "init_from"},
+        ),
+    ],
+)
+def test_the_other_networks_of_real_esrgan_are_trained_as_for_photographs(
+    experiment: str, parent: str, changed: set[str]
+) -> None:
+    """By the options of ×2, and by the author's word on anime_6B (Real-ESRGAN issue 64)."""
+    found = differences(experiment, parent)
+    said_again = {key for key in found if key.split(".")[0] in ("data", "validation", "prepare")}
+    repeats = {key for key in found if key.endswith(".scale")}
+    assert found - said_again - repeats == changed
+
+
+def test_fine_tuning_is_slow_validated_often_and_starts_from_both_public_networks() -> None:
+    cfg = composed("realesrgan_finetune")
+    assert cfg.training.optimizer.lr == cfg.training.discriminator.optimizer.lr == 5e-5
+    assert cfg.init_from.endswith("/RealESRGAN_x4plus.pth")
+    assert cfg.init_discriminator_from.endswith("/RealESRGAN_x4plus_netD.pth")
+    assert cfg.validation.every == cfg.checkpoints.every == 1_000
+    paired = composed("realesrgan_finetune_paired")
+    assert paired.prepare._target_ == "esrgan.degradations.SharpenedPairs"
+    assert paired.training.optimizer.lr == 5e-5
+
+
 def differences(experiment: str, parent: str) -> set[str]:
     """The keys of the settings in which two experiments differ; their names aside."""
     ours, theirs = (

@@ -14,6 +14,7 @@ BENCHMARK is one of
 --metrics are some of
   PSNR-Y SSIM-Y PSNR-RGB SSIM-RGB   the default
   COLOR-DRIFT                       how far the colours of large areas are from the truth
+  BRIGHTNESS CONTRAST               how much brighter, and how flat, the whole image is
   LPIPS LPIPS-VGG DISTS             by AlexNet or VGG16, downloaded once, or of --alexnet, --vgg16
   NIQE      needs no reference: the ground truth (GT) has a row, too; `download_data.py niqe`
             fetches its parameters

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytorch_lightning import Trainer
 
     from esrgan.runs import OpenRun, RunFolder
-    from esrgan.training import StopSignal
+    from esrgan.training import Learner, StopSignal
     from esrgan.weights import Generator
 
 CONFIG = "train"
@@ -108,6 +108,8 @@ def train(cfg: "DictConfig") -> int:
         validation = instantiate(cfg.validation) if cfg.validation_set else None
         generator = new_generator(cfg, with_weights=state is None)
         stage = instantiate(cfg.training, generator=generator, _convert_="all")
+        if cfg.init_discriminator_from and state is None:
+            _start_discriminator(stage.opponent, cfg.init_discriminator_from)
 
         stop = training.StopSignal()
         after_iteration = training.AfterIteration(
@@ -215,6 +217,23 @@ def _begin(
             has = "has" if "bf16" in trainer.precision else "lacks"
             where += f" (it {has} bfloat16 in hardware)"
         log.info("%s: from iteration %d to %d on %s", run.folder.path, start, iterations, where)
+
+
+def _start_discriminator(learner: "Learner", start: str) -> None:
+    """Give a GAN's discriminator the weights of a file, or of a run's newest checkpoint."""
+    from esrgan.runs import RunFolder
+    from esrgan.weights import load_discriminator_into
+
+    path = Path(start)
+    file = path if path.is_file() else next(iter(RunFolder(path).list_checkpoints()), None)
+    if file is None:
+        raise ValueError(
+            f"init_discriminator_from ({start}) must be a file of weights, or the folder of a run "
+            "of the GAN stage that has checkpoints; null starts from random weights"
+        )
+    log.info("%s: %s", file, load_discriminator_into(learner.network, file))
+    if learner.ema is not None:
+        learner.ema.load_state_dict(learner.network.state_dict())
 
 
 def _quieten_lightning() -> None:

@@ -3,6 +3,7 @@ from esrgan.degradations.bicubic import resize_double as resize_double
 from esrgan.degradations.bicubic import resize_uint8 as resize_uint8
 from esrgan.degradations.blur import Blur as Blur
 from esrgan.degradations.blur import Sharpen as Sharpen
+from esrgan.degradations.degraded_images import DegradedImages as DegradedImages
 from esrgan.degradations.degrader import Degrade as Degrade
 from esrgan.degradations.degrader import Degrader as Degrader
 from esrgan.degradations.degrader import InWorker as InWorker

@@ -1,4 +1,4 @@
-"""PSNR, SSIM, RMSE and colour drift: how far a result is from the ground truth.
+"""PSNR, SSIM, RMSE, and what becomes of colours, brightness and contrast.
 
 All of them take images of equal size, sr and gt, and leave out `crop` pixels on each side; papers
 leave out as many as the scale. Luminance (Y) is MATLAB's: OpenCV's YCrCb spans [0, 255] instead,
@@ -22,6 +22,7 @@ _RGB_TO_Y = np.array([[65.481 / 255, 128.553 / 255, 24.966 / 255, 16.0]])
 _WINDOW, _SIGMA = 11, 1.5  # of SSIM
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _SQUARE = 32  # pixels, of colour drift
+_LUMA = np.array([[0.299, 0.587, 0.114]])  # ITU-R BT.601 in levels of 0 to 255
 
 
 def shave(sr: Image, gt: Image, *, crop: int) -> tuple[Image, Image]:
@@ -133,3 +134,22 @@ def _square_means(image: Image) -> Array:
     height, width = (max(side // _SQUARE, 1) for side in image.shape[:2])
     means = cv2.resize(image.astype(np.float64), (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(means, dtype=np.float64)
+
+
+def brightness(sr: Image, gt: Image, *, crop: int) -> float:
+    """How much brighter the result is than the truth, in levels of 255; darker is negative."""
+    sr, gt = shave(sr, gt, crop=crop)
+    return float(_luma(sr).mean() - _luma(gt).mean())
+
+
+def contrast(sr: Image, gt: Image, *, crop: int) -> float:
+    """Deviation of luma from its mean, as a share of the truth's; near 0 where the result is flat.
+
+    A level is added to both: of a flat truth there is no share.
+    """
+    sr, gt = shave(sr, gt, crop=crop)
+    return float((_luma(sr).std() + 1) / (_luma(gt).std() + 1))
+
+
+def _luma(image: Image) -> Array:
+    return np.asarray(cv2.transform(image.astype(np.float64), _LUMA), dtype=np.float64)

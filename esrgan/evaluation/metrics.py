@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Literal
 
 from esrgan.errors import suggestion
 from esrgan.evaluation.full_reference import (
+    brightness,
     color_drift,
+    contrast,
     psnr_rgb,
     psnr_y,
     rmse_y,
@@ -64,15 +66,24 @@ class Metric:
     load: Callable[[Resources], Measure]
     needs_reference: bool = True  # else the ground truth can be measured, too
     average: Callable[[Iterable[float]], float] = mean  # over the images of a benchmark
+    best_at: float | None = None  # the best value, where it lies between better and worse ones
 
     @property
     def directed(self) -> str:
         """The name with an arrow that shows where better is."""
+        if self.best_at is not None:
+            return f"{self.name} → {self.best_at:g}"
         return f"{self.name} {'↑' if self.larger_is_better else '↓'}"
+
+    def cost(self, value: float) -> float:
+        """Of two values, the better one has the smaller cost."""
+        if self.best_at is not None:
+            return abs(value - self.best_at)
+        return -value if self.larger_is_better else value
 
     def is_better(self, value: float, other: float) -> bool:
         """Never true of NaN."""
-        return value > other if self.larger_is_better else value < other
+        return self.cost(value) < self.cost(other)
 
     def text(self, value: float) -> str:
         """As papers write it; ∞ for the PSNR of identical images."""
@@ -122,6 +133,11 @@ _RMSE = (
     "(PIRM 2018)"
 )
 _DRIFT = "mean difference of the mean colours of squares of about 32x32 pixels, of 255 levels"
+_BRIGHTNESS = "mean of 0.299 R + 0.587 G + 0.114 B less that of the ground truth, of 255 levels"
+_CONTRAST = (
+    "standard deviation of 0.299 R + 0.587 G + 0.114 B, plus one of 255 levels, over that of the "
+    "ground truth"
+)
 _NIQE = (
     "Mittal et al. 2013, as the authors' MATLAB code, on Y in whole levels, pristine parameters as "
     "published; uncertain on images of few blocks of 96x96 pixels"
@@ -143,6 +159,8 @@ METRICS = {
         _higher(name="SSIM-RGB", digits=4, about=_SSIM, load=plain(ssim_rgb)),
         _lower(name="RMSE-Y", digits=2, about=_RMSE, load=plain(rmse_y), average=root_mean_square),
         _lower(name="COLOR-DRIFT", digits=4, about=_DRIFT, load=plain(color_drift)),
+        _lower(name="BRIGHTNESS", digits=2, about=_BRIGHTNESS, load=plain(brightness), best_at=0),
+        _lower(name="CONTRAST", digits=3, about=_CONTRAST, load=plain(contrast), best_at=1),
         _lower(name="NIQE", digits=2, about=_NIQE, load=_load_niqe, needs_reference=False),
         _lower(name="LPIPS", digits=4, about=_LPIPS, load=partial(_load_lpips, "alexnet")),
         _lower(name="LPIPS-VGG", digits=4, about=_LPIPS_VGG, load=partial(_load_lpips, "vgg16")),

@@ -59,7 +59,7 @@ def best_value(metric: Metric, values: Sequence[float]) -> float | None:
     finite = [value for value in values if math.isfinite(value)]
     if len(finite) < 2:
         return None
-    return max(finite) if metric.larger_is_better else min(finite)
+    return min(finite, key=metric.cost)
 
 
 def as_markdown(runs: Sequence[RunRecord], metrics: Sequence[str]) -> str:

@@ -59,8 +59,8 @@ def best_methods(means: Mapping[str, Mapping[Metric, float]], metric: Metric) ->
     }
     if len(values) < 2:
         return ()
-    best = (max if metric.larger_is_better else min)(values.values())
-    return [method for method, value in values.items() if value == best]
+    costs = {method: metric.cost(value) for method, value in values.items()}
+    return [method for method, cost in costs.items() if cost == min(costs.values())]
 
 
 def table_of_means(result: BenchmarkResult) -> dict[str, dict[Metric, Mean]]:

@@ -47,6 +47,12 @@ def _check_discriminator(settings: Mapping[str, Any]) -> None:
             raise ValueError(f"the GAN stage needs a {key}: give {key}={choice}")
         if not is_gan and settings[key]:
             raise ValueError(f"{key} has no effect in the PSNR stage: give {key}=none")
+    start = settings["init_discriminator_from"]
+    if start and not is_gan:
+        raise ValueError(
+            f"init_discriminator_from ({start}) has no effect in the PSNR stage, which has no "
+            "discriminator: give null"
+        )
     input_size = settings["discriminator"].get("input_size", settings["patch_size"])
     if input_size != settings["patch_size"]:
         raise ValueError(

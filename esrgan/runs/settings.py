@@ -26,6 +26,7 @@ class Settings:
     metrics: list[str]
     init_from: str | None
     init_partial: bool
+    init_discriminator_from: str | None
     verify: bool
     name: str
     resume: bool | str
@@ -122,13 +123,15 @@ def changed_results(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[s
     ]
 
 
+_STARTS = ("init_from", "init_discriminator_from")
+
+
 def training_recipe(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that go along with weights. Of the file training began with, the name stays."""
+    """The settings that go along with weights. Of files training began with, the names stay."""
     private = {settings.get("train_set"), settings.get("validation_set")} - {None}
-    start = settings.get("init_from")
-    rest = {key: value for key, value in settings.items() if key != "init_from"}
-    recipe = _told(rest, private, "")
-    return recipe | ({"init_from": Path(start).name} if start else {})
+    rest = {key: value for key, value in settings.items() if key not in _STARTS}
+    starts = {key: Path(settings[key]).name for key in _STARTS if settings.get(key)}
+    return _told(rest, private, "") | starts
 
 
 def _told(settings: Mapping[str, Any], private: set[Any], prefix: str) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class GANTraining(Stage):
         return target(self.adversarial, images)
 
     def _train_generator(self, parts: list[Prepared]) -> tuple[Values, list[Generated]]:
-        buffers = Buffers(self.generator, self.discriminator)
+        before = Buffers(self.generator, self.discriminator)
         self.learner.optimizer.zero_grad()
         values: Values = {}
         generated: list[Generated] = []
@@ -138,12 +138,11 @@ class GANTraining(Stage):
             accumulate(values, terms | {"adversarial": term})
             squares += torch.stack([part.square().sum() for part in (content, adversarial)])
             generated.append((sr.detach(), self._real(images)))
-        update = self.learner.update([*values.values(), squares])
-        buffers.restore_unless(update.taken)
-        self.learner.update_ema(self.iteration, update.taken)
+        figures = [*values.values(), squares]
+        norm = self.learner.update(figures, before=before, iteration=self.iteration)
         of_content, of_adversarial = squares.sqrt().unbind()
         share = of_adversarial / (of_content + of_adversarial)
-        return values | {"gradient_norm": update.norm, "adversarial_share": share}, generated
+        return values | {"gradient_norm": norm, "adversarial_share": share}, generated
 
     def _content_gradient(self, sr: Tensor, images: Prepared) -> tuple[Tensor, Values]:
         """The gradient at sr of all losses but the adversarial one, and these losses."""
@@ -163,7 +162,7 @@ class GANTraining(Stage):
         return self.adversarial.weight * loss.generator(real, fake)
 
     def _train_discriminator(self, generated: list[Generated]) -> Values:
-        buffers = Buffers(self.discriminator)
+        before = Buffers(self.discriminator)
         self.opponent.optimizer.zero_grad()
         values: Values = {}
         for sr, gt in generated:
@@ -173,10 +172,8 @@ class GANTraining(Stage):
             terms = {"discriminator_real": real_term, "discriminator_fake": fake_term}
             terms |= self._figures(real.detach(), fake.detach())
             accumulate(values, {name: term / len(generated) for name, term in terms.items()})
-        update = self.opponent.update(list(values.values()))
-        buffers.restore_unless(update.taken)
-        self.opponent.update_ema(self.iteration, update.taken)
-        return values | {"discriminator_gradient_norm": update.norm}
+        norm = self.opponent.update(list(values.values()), before=before, iteration=self.iteration)
+        return values | {"discriminator_gradient_norm": norm}
 
     def _figures(self, real: Tensor, fake: Tensor) -> Values:
         """How the discriminator fares, by its logits."""

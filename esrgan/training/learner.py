@@ -136,16 +136,26 @@ class Learner(nn.Module):
         self.optimizer = optimizer(self.network.parameters())
         self.schedule = schedule(self.optimizer)
 
-    def update(self, figures: Sequence[Tensor]) -> Update:
-        """Update the weights by the gradients of the global batch, if everything is finite.
+    def update(self, figures: Sequence[Tensor], *, before: "Buffers", iteration: int) -> Tensor:
+        """Update weights and EMA by the gradients of the global batch, if everything is finite.
 
         Args:
             figures: of this process, the losses among them; they become, in place, the means over
                 all processes.
+            before: all buffers that the passes of this iteration moved; they are put back where
+                the update is not taken.
+            iteration: as for `update_ema`.
+
+        Returns:
+            The norm of the gradients, before clipping.
         """
         gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
         average([*gradients, *figures])
-        return self.guard.step(self.optimizer, torch.cat([each.reshape(-1) for each in figures]))
+        has_to_be_finite = torch.cat([each.reshape(-1) for each in figures])
+        taken, norm = self.guard.step(self.optimizer, has_to_be_finite)
+        before.restore_unless(taken)
+        self.update_ema(iteration, taken)
+        return norm
 
     @torch.no_grad()
     def update_ema(self, iteration: int, taken: Tensor) -> None:

@@ -13,7 +13,7 @@ class PSNRTraining(Stage):
     def training_step(self, batch: Batch, batch_idx: int) -> Values:
         """Update the weights and their EMA; returns what is logged, on the device."""
         parts = self.begin(batch)
-        buffers = Buffers(self.generator)
+        before = Buffers(self.generator)
         self.learner.optimizer.zero_grad()
         values: Values = {}
         for images in parts:
@@ -24,7 +24,5 @@ class PSNRTraining(Stage):
             }
             self.manual_backward(torch.stack(list(terms.values())).sum())
             accumulate(values, terms)
-        update = self.learner.update(list(values.values()))
-        buffers.restore_unless(update.taken)
-        self.learner.update_ema(self.iteration, update.taken)
-        return self.end(values | {"gradient_norm": update.norm})
+        norm = self.learner.update(list(values.values()), before=before, iteration=self.iteration)
+        return self.end(values | {"gradient_norm": norm})

@@ -7,6 +7,7 @@ from esrgan.weights.interpolation import lineage_warning as lineage_warning
 from esrgan.weights.keys import KEY_LAYOUTS as KEY_LAYOUTS
 from esrgan.weights.load import generator_in as generator_in
 from esrgan.weights.load import load_discriminator as load_discriminator
+from esrgan.weights.load import load_discriminator_into as load_discriminator_into
 from esrgan.weights.load import load_generator as load_generator
 from esrgan.weights.load import load_into as load_into
 from esrgan.weights.reading import EMA as EMA

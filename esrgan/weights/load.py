@@ -101,6 +101,26 @@ def load_into(network: Generator, path: Path | str, *, allow_partial: bool) -> M
     return report
 
 
+def load_discriminator_into(network: nn.Module, path: Path | str) -> MatchReport:
+    """Start a discriminator from the weights of a file, in place, and from all of them.
+
+    When an error is raised, the network is as it was.
+
+    Raises:
+        WeightsError: as for `load_state_dict_file`, or they are of another discriminator.
+    """
+    state = reading.read_weights_file(path).weights(reading.DISCRIMINATOR)
+    report = compare(state, network.state_dict())
+    if not report.complete:
+        raise WeightsError(
+            f"{path} does not fit the discriminator: choose the kind and size that it is of "
+            "(Real-ESRGAN's are of discriminator=unet), and the patch_size, where it takes one "
+            f"only:\n{report}"
+        )
+    network.load_state_dict(state)
+    return report
+
+
 def compare(in_file: Mapping[str, Tensor], in_network: Mapping[str, Tensor]) -> MatchReport:
     shared = [key for key in in_network if key in in_file]
     differs = {

@@ -1,6 +1,7 @@
 """A run that is killed, as often and wherever it may be, ends as if it had never been."""
 
 import random
+import re
 import shutil
 import signal
 import time
@@ -179,6 +180,26 @@ def test_weights_that_fit_in_part_are_loaded_only_if_asked_for(
     assert "fits the network only in part (init_partial=true" in refused.stderr
     assert not (tmp_path / "experiments").exists()
     assert server.start(tmp_path, settings | larger | {"init_partial": True}).wait() == 0
+
+
+def test_another_run_starts_from_the_discriminator_of_a_run(
+    server, gan_settings, finished_gan, tmp_path
+):
+    """A run's folder stands for its newest checkpoint, which is read at the start only."""
+    run = shutil.copytree(finished_gan / "experiments/run", tmp_path / "earlier")
+    expected = read_newest(run / "checkpoints")["discriminator"]
+    start = {"init_discriminator_from": run, "training.discriminator.optimizer.lr": 0}
+    short = gan_settings | start | {"iterations": 2}
+    training = server.start(tmp_path, short)
+    assert training.wait() == 0, training.stderr
+    assert re.search(
+        r"iteration_00000060\S+ckpt: \d+ of the network's \d+ tensors", training.stdout
+    )
+    found = read_newest(training.run / "checkpoints")["discriminator"]
+    learnt = [key for key in expected if "running" not in key and "tracked" not in key]
+    assert_equal({key: found[key] for key in learnt}, {key: expected[key] for key in learnt})
+    shutil.rmtree(run)
+    assert server.start(tmp_path, short | {"resume": True}).wait() == 0
 
 
 def assert_equal(first, second):

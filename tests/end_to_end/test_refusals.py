@@ -55,6 +55,7 @@ def files(folder):
         ("experiment", "quick", r"experiment/quick does not exist: did you mean quickstart\?"),
         ("name", "a=b", r"name=a=b is not KEY=VALUE, as experiment=quickstart is: .* quotes"),
         ("init_from", "none.pth", r"init_from \(none.pth\) is not a file: train the stage before"),
+        ("init_discriminator_from", "d.pth", r"init_discriminator_from \(d.pth\) has no effect in"),
         (
             "schedule.warmup_iterations",
             60,
@@ -72,6 +73,11 @@ def test_a_setting_that_cannot_work_is_refused(server, settings, tmp_path, key, 
     error = refused(server, tmp_path, settings | {key: value})
     assert re.match(message, error)
     assert "\n" not in error
+
+
+def test_a_start_of_the_discriminator_that_is_not_there_is_refused(server, gan_settings, tmp_path):
+    error = refused(server, tmp_path, gan_settings | {"init_discriminator_from": "no_run"})
+    assert re.match(r"init_discriminator_from \(no_run\) must be a file of weights, or the", error)
 
 
 def flip_a_byte(dataset):

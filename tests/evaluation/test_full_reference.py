@@ -5,7 +5,9 @@ import pytest
 from skimage.metrics import structural_similarity
 
 from esrgan.evaluation.full_reference import (
+    brightness,
     color_drift,
+    contrast,
     psnr_rgb,
     psnr_y,
     rgb_to_y,
@@ -145,3 +147,27 @@ def test_colours_drift_as_far_as_large_areas_do_and_detail_does_not_count():
     framed = gt.copy()
     framed[:4] = 0
     assert color_drift(framed, gt, crop=4) == 0 < color_drift(framed, gt, crop=3)
+
+
+def test_brightness_is_signed_and_weighs_the_channels_as_the_eye_does():
+    gt = np.full((8, 8, 3), 100, np.uint8)
+    brighter, darker, greener = gt + np.uint8(3), gt - np.uint8(2), gt.copy()
+    greener[..., 1] += 10
+    assert brightness(brighter, gt, crop=0) == pytest.approx(3)
+    assert brightness(darker, gt, crop=0) == pytest.approx(-2)
+    assert brightness(greener, gt, crop=0) == pytest.approx(5.87)
+    framed = gt.copy()
+    framed[:2] = 0
+    assert brightness(framed, gt, crop=2) == 0 > brightness(framed, gt, crop=1)
+
+
+def test_contrast_is_a_share_of_the_truths_and_finite_on_flat_images():
+    gt = np.full((8, 8, 3), 100, np.uint8)
+    gt[::2] = 140  # a deviation of 20
+    half, flat = gt.copy(), np.full_like(gt, 120)
+    half[::2], half[1::2] = 130, 110
+    assert contrast(gt, gt, crop=0) == 1
+    assert contrast(half, gt, crop=0) == pytest.approx(11 / 21)
+    assert contrast(flat, gt, crop=0) == pytest.approx(1 / 21)
+    assert contrast(flat, flat, crop=0) == 1
+    assert contrast(gt, flat, crop=0) == pytest.approx(21)

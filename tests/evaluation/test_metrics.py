@@ -31,6 +31,8 @@ def test_the_arrow_shows_where_better_is():
     known = {**METRICS, "MA": MA, "PI": PI}
     names = ("PSNR-Y", "SSIM-RGB", "MA", "RMSE-Y", "NIQE", "LPIPS", "LPIPS-VGG", "DISTS", "PI")
     assert "".join(known[name].directed[-1] for name in names) == "↑↑↑↓↓↓↓↓↓"
+    assert known["BRIGHTNESS"].directed == "BRIGHTNESS → 0"
+    assert known["CONTRAST"].directed == "CONTRAST → 1"
 
 
 def test_a_metric_is_better_where_its_direction_says_so_and_never_as_nan():
@@ -39,6 +41,16 @@ def test_a_metric_is_better_where_its_direction_says_so_and_never_as_nan():
     assert niqe.is_better(3, 4)
     assert not any(metric.is_better(4, 4) for metric in (psnr, niqe))
     assert not any(metric.is_better(math.nan, 4) for metric in (psnr, niqe))
+
+
+def test_a_metric_may_be_best_between_its_values():
+    brightness, contrast = METRICS["BRIGHTNESS"], METRICS["CONTRAST"]
+    assert brightness.is_better(-1, 2)
+    assert brightness.is_better(1, -2)
+    assert not brightness.is_better(-1, 1)
+    assert contrast.is_better(0.9, 1.2)
+    assert not contrast.is_better(0, 1.5)
+    assert not any(metric.is_better(math.nan, 9) for metric in (brightness, contrast))
 
 
 def test_a_name_is_found_in_any_case_of_letters_and_a_wrong_one_is_refused():

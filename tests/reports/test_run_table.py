@@ -79,6 +79,7 @@ def test_infinite_and_missing_values_are_never_the_best():
     assert best_value(METRICS["PSNR-Y"], [float("nan"), float("inf"), 30.0, 31.0]) == 31.0
     assert best_value(METRICS["LPIPS"], [0.2, 0.1]) == 0.1
     assert best_value(METRICS["PSNR-Y"], [30.0]) is None
+    assert best_value(METRICS["BRIGHTNESS"], [2.0, -1.0, -9.0]) == -1.0
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,13 @@ def test_the_best_is_the_largest_or_smallest_and_never_the_ground_truth():
     assert best_methods(MEANS, LPIPS) == ["b"]
 
 
+def test_the_best_may_lie_between_the_values_and_on_either_side_of_zero():
+    shifts = {"a": 2.0, "b": -2.0, "c": 3.0, "d": -9.0}
+    brightness = METRICS["BRIGHTNESS"]
+    means = {method: {brightness: shift} for method, shift in shifts.items()}
+    assert best_methods(means, brightness) == ["a", "b"]
+
+
 def test_methods_that_a_table_shows_as_equal_are_the_best_together():
     assert best_methods(MEANS, PSNR_Y) == ["a", "b"]
 

@@ -24,6 +24,7 @@ def settings(folder: Path, **changes: object) -> dict[str, object]:
         "name": "run",
         "train_set": str(folder),
         "validation_set": None,
+        "init_discriminator_from": None,
         "resume": False,
         "discriminator": {},
         "adversarial": {},
@@ -33,7 +34,10 @@ def settings(folder: Path, **changes: object) -> dict[str, object]:
     return values | changes
 
 
-@pytest.mark.parametrize("changes", [{}, GAN, {"trainer": SEVERAL}, {"resume": "auto"}])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, GAN, GAN | {"init_discriminator_from": "d.pth"}, {"trainer": SEVERAL}, {"resume": "auto"}],
+)
 def test_settings_that_work_pass(tmp_path: Path, changes: dict[str, object]) -> None:
     check_settings(settings(tmp_path, **changes))
 
@@ -54,6 +58,7 @@ def test_settings_that_work_pass(tmp_path: Path, changes: dict[str, object]) -> 
         ("resume", "maybe", r"resume \(maybe\) must be true, false or auto"),
         ("discriminator", {"input_size": 128}, "no effect in the PSNR stage.* discriminator=none"),
         ("adversarial", {"_target_": "a.Loss"}, "no effect in the PSNR stage.* adversarial=none"),
+        ("init_discriminator_from", "d.pth", r"init_discriminator_from \(d.pth\) .* PSNR stage"),
         (
             "training",
             {"discriminator": {}},

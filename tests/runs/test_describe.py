@@ -17,6 +17,7 @@ SETTINGS = {
     "validation_set": "/home/me/private/HR",
     "init_from": "/home/me/runs/psnr/psnr.pth",
     "init_partial": False,
+    "init_discriminator_from": "/home/me/runs/gan",
     "generator": {"_target_": "esrgan.networks.RRDBNet", "num_blocks": 23},
     "data": {
         "train": {"pairs": {"folder": "my_photos", "scale": 4}, "augment": True},
@@ -50,6 +51,7 @@ RECIPE = {
         "losses": {"perceptual": {"layers": {"conv5_4": 1.0}}},
     },
     "init_from": "psnr.pth",
+    "init_discriminator_from": "gan",
 }
 
 
@@ -83,7 +85,8 @@ def test_metrics_newer_than_the_weights_are_not_theirs(run, iteration):
 
 
 def test_a_run_without_validation_has_no_metrics_and_one_from_nothing_no_start(tmp_path):
-    settings = SETTINGS | {"init_from": None, "validation_set": None}
+    nothing = dict.fromkeys(["init_from", "init_discriminator_from", "validation_set"])
+    settings = SETTINGS | nothing
     about = RunFolder(tmp_path).describe({"iteration": 100, "settings": settings})
     assert "metrics" not in about
-    assert "init_from" not in json.loads(about["recipe"])
+    assert not {"init_from", "init_discriminator_from"} & json.loads(about["recipe"]).keys()

@@ -45,6 +45,7 @@ def stage(generator: nn.Module, critic: nn.Module, opponent=(), **changes) -> GA
     term = AdversarialTerm(
         loss=opponent.pop("loss", RelativisticAverageGAN(detach_means=False)),
         weight=opponent.pop("weight", LAMBDA),
+        sharpened_gt=opponent.pop("sharpened_gt", False),
     )
     discriminator = Learner(
         critic,

@@ -7,7 +7,12 @@ from torch.nn.utils import spectral_norm
 from weight_samples import lively
 
 from esrgan.networks import SRGANDiscriminator, UNetDiscriminator, VGGDiscriminator
-from esrgan.weights import WeightsError, load_discriminator, load_generator
+from esrgan.weights import (
+    WeightsError,
+    load_discriminator,
+    load_discriminator_into,
+    load_generator,
+)
 
 VGG_FORMS = [
     {"input_size": 128},
@@ -163,3 +168,45 @@ def test_a_discriminator_that_has_diverged_is_refused(save, value):
     network.conv9.bias.data[0] = value
     with pytest.raises(WeightsError, match=r"1 of the 1 values of conv9\.bias"):
         load_discriminator(save({"params": network.state_dict()}))
+
+
+def test_a_discriminator_starts_from_a_published_file(save):
+    """Spectral normalisation's vectors are among what is taken over."""
+    torch.manual_seed(0)
+    published, network = PublishedUNet(), UNetDiscriminator(num_features=2)
+    with torch.no_grad():
+        published(torch.rand(1, 3, 16, 16))  # an iteration of the norm
+    report = load_discriminator_into(network, save({"params": published.state_dict()}))
+    assert report.complete
+    assert_same_logits(network.eval(), published, 16)
+
+
+def test_a_discriminator_starts_from_a_runs_checkpoint(save):
+    theirs, network = (VGGDiscriminator(input_size=12, num_features=2) for _ in range(2))
+    checkpoint = {"generator": {"conv.bias": torch.zeros(1)}, "discriminator": theirs.state_dict()}
+    load_discriminator_into(network, save(checkpoint, "a.ckpt"))
+    assert_same_logits(network.eval(), theirs, 12)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        VGGDiscriminator(input_size=24, num_features=2).state_dict(),  # another size of images
+        VGGDiscriminator(input_size=12, num_features=4).state_dict(),
+        UNetDiscriminator(num_features=2).state_dict(),
+        {"conv_first.weight": torch.zeros(1)},
+    ],
+)
+def test_a_discriminator_does_not_start_from_a_part(save, state):
+    network = VGGDiscriminator(input_size=12, num_features=2)
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    message = r"does not fit the discriminator: .* discriminator=unet.*patch_size"
+    with pytest.raises(WeightsError, match=message):
+        load_discriminator_into(network, save(state))
+    assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
+
+
+def test_a_checkpoint_of_the_psnr_stage_has_no_discriminator_to_start_from(save):
+    network = VGGDiscriminator(input_size=12, num_features=2)
+    with pytest.raises(WeightsError, match="holds no discriminator"):
+        load_discriminator_into(network, save({"generator": {"a": torch.zeros(1)}, "iteration": 1}))
