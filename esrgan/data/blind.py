@@ -187,7 +187,9 @@ def _usable(images: GroundTruths, crop_size: int, small: Small) -> NDArray[np.in
     if small == "pad" or not is_small.any():
         return np.arange(len(images))
     too_small = np.flatnonzero(is_small)
-    count = f"{too_small.size} of {len(images)} images are smaller than data.train.crop ({crop_size})"
+    count = (
+        f"{too_small.size} of {len(images)} images are smaller than data.train.crop ({crop_size})"
+    )
     if small == "refuse":
         names = (f"\n  {images.key(i)} ({sizes[i, 0]}x{sizes[i, 1]})" for i in too_small.tolist())
         raise ValueError(
@@ -196,5 +198,5 @@ def _usable(images: GroundTruths, crop_size: int, small: Small) -> NDArray[np.in
         )
     if is_small.all():
         raise ValueError(f"{count}, none is left to train on: use a smaller data.train.crop")
-    log.warning("%s and left out", count)
+    log.warning("%s and are left out", count)
     return np.flatnonzero(~is_small)
