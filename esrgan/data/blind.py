@@ -198,5 +198,5 @@ def _usable(images: GroundTruths, crop_size: int, small: Small) -> NDArray[np.in
         )
     if is_small.all():
         raise ValueError(f"{count}, none is left to train on: use a smaller data.train.crop")
-    log.warning("%s and left out", count)
+    log.warning("%s and are left out", count)
     return np.flatnonzero(~is_small)

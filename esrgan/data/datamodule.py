@@ -1,6 +1,7 @@
 """The stream of training batches, as Lightning asks for it."""
 
 import multiprocessing
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -10,8 +11,10 @@ from torch.utils.data import DataLoader
 
 from esrgan.data.blind import BlindPatches
 from esrgan.data.patches import GlobalBatches, PatchDataset, set_up_worker
+from esrgan.data.pool import PooledBatches
 
 _STALL_SECONDS = 600  # a worker silent for this long is hung, not a cold network disk
+_POOL = {"size": int, "batch": int}
 
 
 class PatchDataModule(pl.LightningDataModule):
@@ -26,6 +29,7 @@ class PatchDataModule(pl.LightningDataModule):
         num_workers: loading processes per training process; 0 loads in the training process.
         start_method: how workers are started (`fork`, `spawn`, `forkserver`); None leaves the
             choice to Python.
+        pool: `size` and `batch` of `PooledBatches`; None trains on the samples as they come.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class PatchDataModule(pl.LightningDataModule):
         num_workers: int,
         start_iteration: int = 0,
         start_method: str | None = None,
+        pool: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         if num_workers < 0:
@@ -44,14 +49,18 @@ class PatchDataModule(pl.LightningDataModule):
         known = multiprocessing.get_all_start_methods()
         if start_method is not None and start_method not in known:
             raise ValueError(f"start_method ({start_method}) must be one of {', '.join(known)}")
+        if pool is not None and {k: type(v) for k, v in pool.items()} != _POOL:
+            example = "{size: 180, batch: 12}"
+            raise ValueError(f"data.pool ({dict(pool)}) must have size and batch, as {example}")
         self._train = train
+        self._pool = pool
         self._make_batches = partial(
             GlobalBatches,
             iterations=iterations,
             batch_size=batch_size,
             start_iteration=start_iteration,
         )
-        self._make_batches()  # refuses wrong numbers now, not after the set-up of the devices
+        self._batches()  # refuses wrong numbers now, not after the set-up of the devices
         self._num_workers = num_workers
         self._start_method = start_method
 
@@ -64,7 +73,7 @@ class PatchDataModule(pl.LightningDataModule):
         has_workers = self._num_workers > 0
         return DataLoader(
             self._train,
-            batch_sampler=self._make_batches(
+            batch_sampler=self._batches(
                 rank=trainer.global_rank if trainer else 0,
                 world_size=trainer.world_size if trainer else 1,
             ),
@@ -77,3 +86,9 @@ class PatchDataModule(pl.LightningDataModule):
             generator=torch.Generator(),  # or each start would draw from the global one
             persistent_workers=has_workers,
         )
+
+    def _batches(self, *, rank: int = 0, world_size: int = 1) -> GlobalBatches | PooledBatches:
+        batches = self._make_batches(rank=rank, world_size=world_size)
+        if self._pool is None:
+            return batches
+        return PooledBatches(batches, seed=self._train.seed, **self._pool)

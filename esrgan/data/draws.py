@@ -88,7 +88,7 @@ def fraction(seed: int, number: int) -> float:
     return int(word) / (1 << 64)
 
 
-def permutation(seed: int, iteration: int, group: int, length: int) -> NDArray[np.int64]:
+def permutation(seed: int, iteration: int, *, group: int, length: int) -> NDArray[np.int64]:
     """An order of `length` things for each iteration and group."""
     counter = _PERMUTATIONS | group << 128 | iteration << 64
     words = np.random.Philox(key=seed, counter=counter).random_raw(length)

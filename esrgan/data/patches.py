@@ -36,6 +36,10 @@ class GlobalBatches:
         batch_size: samples per iteration, over all processes.
         rank: this process, of `world_size` that share a global batch.
 
+    Attributes:
+        iterations: those that are left.
+        share: which part of a global batch is this process's.
+
     Raises:
         ValueError: a value is out of range, or the batch cannot be shared out equally.
     """
@@ -67,19 +71,19 @@ class GlobalBatches:
                 f"batch_size ({batch_size}) counts the samples of all processes and must be a"
                 f" multiple of their number ({world_size}): {fix}"
             )
-        self._iterations = range(start_iteration, iterations)
-        self._batch_size = batch_size
-        self._share = batch_size // world_size
-        self._offset = rank * self._share
+        self.iterations = range(start_iteration, iterations)
+        self.batch_size = batch_size
+        num_samples = batch_size // world_size
+        self.share = slice(rank * num_samples, (rank + 1) * num_samples)
 
     def __len__(self) -> int:
         """Iterations left."""
-        return len(self._iterations)
+        return len(self.iterations)
 
     def __iter__(self) -> Iterator[list[int]]:
-        for iteration in self._iterations:
-            first = iteration * self._batch_size + self._offset
-            yield list(range(first, first + self._share))
+        for iteration in self.iterations:
+            first = iteration * self.batch_size
+            yield list(range(first, first + self.batch_size)[self.share])
 
 
 class PatchDataset(Dataset[Sample]):

@@ -6,7 +6,7 @@ import pytest
 
 from esrgan.commands import prepare_data
 from esrgan.commands.prepare_data import main, parse_arguments
-from esrgan.data import LmdbPairs, write_png
+from esrgan.data import LmdbImages, LmdbPairs, write_png
 from esrgan.degradations import resize_double, resize_uint8
 
 
@@ -48,6 +48,10 @@ def test_the_convention_says_how_images_shrink():
     [
         (["--step", "4"], "--step has no effect without --subimages"),
         (["--lq", "small", "--convention", "uint8"], "--convention has no effect on ready-made"),
+        (["--lq", "small", "--multi-scale"], "--multi-scale has no effect on ready-made"),
+        (["--no-lq", "--lq", "small"], "--lq has no effect with --no-lq"),
+        (["--no-lq", "--scale", "2"], "--scale has no effect with --no-lq"),
+        (["--no-lq", "--convention", "uint8"], "--convention has no effect with --no-lq"),
         (["--sacle", "4"], "unrecognized arguments: --sacle 4"),
     ],
 )
@@ -83,3 +87,16 @@ def test_neither_the_command_nor_its_processes_wait_for_torch():
     code = "import sys, esrgan.commands.prepare_data; print('torch' in sys.modules)"
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+def test_ground_truths_are_stored_alone_and_in_smaller_versions(photos, tmp_path, capsys):
+    arguments = [photos, "--output", tmp_path / "set", "--no-lq", "--multi-scale"]
+    code, out, err = run(capsys, *arguments, "--skip-small", 16)
+    assert (code, out) == (0, f"{tmp_path / 'set'}: 6 images\n")
+    images = LmdbImages(folder=tmp_path / "set")
+    assert [images.key(index) for index in range(6)] == ["a", "aT0", "aT1", "b", "bT0", "bT1"]
+    assert err.splitlines()[-3:] == [
+        f"left out: {photos / 'a.png'} T2 (10x16) is smaller than 16",
+        f"left out: {photos / 'b.png'} T2 (10x16) is smaller than 16",
+        "left out: 2 images as too small",
+    ]

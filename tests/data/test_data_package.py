@@ -7,8 +7,10 @@ import esrgan.data
 
 PUBLIC = [
     "CODECS",
+    "FolderImages",
     "FolderPairs",
     "ImageError",
+    "LmdbImages",
     "LmdbPairs",
     "Picture",
     "Recipe",

@@ -158,6 +158,8 @@ def test_a_hung_worker_ends_the_training_with_an_error(monkeypatch):
         ({"start_method": "thread"}, "start_method (thread) must be one of fork, "),
         ({"batch_size": 0}, "batch_size (0) must be at least 1"),
         ({"start_iteration": 7}, "start_iteration (7) must lie between 0 and iterations (6)"),
+        ({"pool": {"size": 9, "batch": 2}}, "data.pool.size (9) must be a multiple of"),
+        ({"pool": {"size": 9, "batch": 3}}, "batch_size (4) must be a multiple of data.pool.batch"),
     ],
 )
 def test_a_number_that_cannot_work_is_refused_at_once(changed, message):
@@ -168,3 +170,26 @@ def test_a_number_that_cannot_work_is_refused_at_once(changed, message):
 def test_each_pair_is_shown_once_per_epoch_of_the_data_set():
     shown_pairs = list(itertools.chain.from_iterable(shown(make().train_dataloader())))
     assert sorted(shown_pairs[:12]) == sorted(shown_pairs[12:]) == list(range(12))
+
+
+def test_a_pool_mixes_the_samples_and_is_continued():
+    pool = {"size": 8, "batch": 2}
+    whole = numbers_of(make(pool=pool, iterations=30))
+    assert whole[:4] == [[4 * t, 4 * t + 1, 4 * t + 2, 4 * t + 3] for t in range(4)]
+    assert whole[4] != [16, 17, 18, 19]
+    assert numbers_of(make(pool=pool, iterations=30, start_iteration=11)) == whole[11:]
+    other = PatchDataset(FlatPairs(), patch_size=16, seed=1)
+    assert numbers_of(make(pool=pool, iterations=30, train=other)) != whole
+
+
+def numbers_of(module):
+    return list(module.train_dataloader().batch_sampler)
+
+
+@pytest.mark.parametrize(
+    "pool", [{}, {"size": 180}, {"size": 180, "bacth": 12}, {"size": "180", "batch": 12}]
+)
+def test_a_pool_that_is_none_is_refused(pool):
+    message = f"data.pool ({pool}) must have size and batch, as {{size: 180, batch: 12}}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make(pool=pool)

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from esrgan.data.folders import FolderPairs
+from esrgan.data.folders import FolderImages, FolderPairs
 from esrgan.data.images import read_image, write_png
-from esrgan.types import Image, ImagePairs
+from esrgan.types import GroundTruths, Image, ImagePairs
 
 
 def every_fourth(image: Image, scale: float) -> Image:
@@ -155,3 +155,36 @@ def test_a_file_that_changed_size_is_noticed(tmp_path):
     write_png(gt / "a.png", np.zeros((8, 8, 3), np.uint8), overwrite=True)
     with pytest.raises(ValueError, match="was 16x16 at the start, and is now 8x8"):
         pairs.read(0)
+
+
+def test_images_of_subfolders_are_ground_truths(tmp_path):
+    gt = fill(tmp_path / "gt", a=(20, 30), b=(12, 9))
+    fill(gt / "sky", a=(7, 5))
+    images: GroundTruths = FolderImages(str(gt))
+    images.verify()
+    assert [images.key(index) for index in range(len(images))] == ["a.png", "b.png", "sky/a.png"]
+    assert images.size(2) == (7, 5)
+    np.testing.assert_array_equal(images.read(1), read_image(gt / "b.png"))
+    crop = pickle.loads(pickle.dumps(images)).read_crop(0, 3, 4, 17, 26)
+    np.testing.assert_array_equal(crop, read_image(gt / "a.png")[3:20, 4:30])
+    assert crop.flags.owndata
+
+
+@pytest.mark.parametrize("crop", [(-1, 0, 4, 4), (0, 6, 4, 4), (9, 0, 4, 4), (0, -1, 4, 4)])
+def test_a_crop_that_is_not_inside_an_image_is_refused(tmp_path, crop):
+    images = FolderImages(fill(tmp_path / "gt", b=(12, 9)))
+    with pytest.raises(ValueError, match=r"b\.png: a crop of 4x4 at .* does not fit into 12x9"):
+        images.read_crop(0, *crop)
+
+
+def test_ground_truths_that_cannot_be_read_are_all_named(tmp_path):
+    gt = fill(tmp_path / "gt", a=(20, 30), b=(12, 9), c=(8, 8))
+    for name in "ac":
+        path = gt / f"{name}.png"
+        path.write_bytes(path.read_bytes()[:-20])
+    images = FolderImages(gt)
+    with pytest.raises(ValueError, match=r"a\.png: .*\n.*c\.png: "):
+        images.verify()
+    (gt / "a.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"^\S+a\.png: not a PNG[^\n]*$"):
+        FolderImages(gt)

@@ -53,3 +53,10 @@ def test_a_torn_record_is_refused():
 def test_the_digest_is_the_start_of_sha256():
     # FIPS 180-2, appendix B.1
     assert digest(b"abc") == "ba7816bf8f01cfea"
+
+
+def test_a_manifest_of_the_first_format_is_read(tmp_path):
+    fields = json.loads(manifest_text(MANIFEST)) | {"format_version": 1}
+    del fields["settings"]["multi_scale"], fields["settings"]["skip_small"]
+    (tmp_path / "manifest.json").write_text(json.dumps(fields))
+    assert read_manifest(tmp_path) == MANIFEST

@@ -1,4 +1,5 @@
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import pytest
 
 from esrgan.data.encode import Recipe
 from esrgan.data.images import read_image, write_png
+from esrgan.data.lmdb_images import LmdbImages
 from esrgan.data.lmdb_pairs import LmdbPairs
 from esrgan.data.lmdb_store import CODECS
 from esrgan.data.manifest import open_journal
@@ -188,3 +190,58 @@ def test_a_full_disk_is_an_error_after_which_the_build_continues(
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert build_dataset(tmp_path / "set", RAW, gt_folders=[photos]).num_records == 40
     LmdbPairs(folder=tmp_path / "set", scale=4).verify()
+
+
+GT_ONLY = Recipe(scale=1, codec=CODECS["png"], downscale=None, gt_only=True)
+
+
+def test_a_data_set_of_ground_truths_has_nothing_else(photos, tmp_path):
+    build_dataset(tmp_path / "set", GT_ONLY, gt_folders=[photos])
+    files = sorted(
+        str(path.relative_to(tmp_path / "set")) for path in (tmp_path / "set").rglob("*")
+    )
+    inside = [f"gt.lmdb/{name}" for name in ("data.mdb", "lock.mdb", "meta_info.txt")]
+    assert files == ["gt.lmdb", *inside, "manifest.json", "records.tsv"]
+    images = LmdbImages(folder=tmp_path / "set")
+    assert [images.size(index) for index in range(5)] == [(24 + n, 32) for n in range(5)]
+    images.verify()
+
+
+def test_an_interrupted_build_of_versions_continues(photos, tmp_path, store_each_image):
+    recipe = replace(GT_ONLY, multi_scale=True, skip_small=12)
+    interrupt(photos, tmp_path / "set", recipe)
+    built = build_dataset(tmp_path / "set", recipe, gt_folders=[photos])
+    assert built.num_records == 15  # of each the image, T0 and T1
+    expected = [f"{photos / str(n)}.png T2 ({(24 + n) // 3}x10)" for n in range(5)]
+    assert built.too_small == expected
+    build_dataset(tmp_path / "fresh", recipe, gt_folders=[photos])
+    for name in ("records.tsv", "gt.lmdb/meta_info.txt"):
+        assert (tmp_path / "set" / name).read_text() == (tmp_path / "fresh" / name).read_text()
+    LmdbImages(folder=tmp_path / "set").verify()
+
+
+@pytest.mark.parametrize("changed", [{"multi_scale": True}, {"skip_small": 8}])
+def test_other_versions_do_not_continue(photos, tmp_path, changed):
+    interrupt(photos, tmp_path / "set", GT_ONLY)
+    with pytest.raises(ValueError, match=rf"other settings \({next(iter(changed))} "):
+        build_dataset(tmp_path / "set", replace(GT_ONLY, **changed), gt_folders=[photos])
+
+
+def test_a_name_that_a_version_would_have_is_refused(photos, tmp_path):
+    write_noise(photos / "1T2.png")
+    message = r"a reduced version of .*/1\.png would have the name of .*/1T2\.png: rename"
+    with pytest.raises(ValueError, match=message):
+        build_dataset(tmp_path / "set", replace(GT_ONLY, multi_scale=True), gt_folders=[photos])
+    assert build_dataset(tmp_path / "set", GT_ONLY, gt_folders=[photos]).num_records == 6
+
+
+def test_a_data_set_of_which_nothing_would_be_left_is_refused(photos, tmp_path):
+    message = r"all 5 images are smaller than skip_small \(400\): lower it"
+    with pytest.raises(ValueError, match=message):
+        build_dataset(tmp_path / "set", replace(GT_ONLY, skip_small=400), gt_folders=[photos])
+    assert not (tmp_path / "set.partial").exists()
+
+
+def test_ready_made_images_do_not_go_with_ground_truths_alone(photos, tmp_path):
+    with pytest.raises(ValueError, match="either lq folders or"):
+        build_dataset(tmp_path / "set", GT_ONLY, gt_folders=[photos], lq_folders=[photos])
