@@ -33,7 +33,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from esrgan.commands import DEVICE_HELP, inputs
 from esrgan.data import list_images, read_image, write_png
@@ -68,8 +67,7 @@ class Arguments:
     convention: str | None
     device: str | None
     niqe_model: Path | None
-    alexnet: str
-    vgg16: str
+    features: dict[str, str]
     ma_scores: Path | None
     per_image: bool
     output: Path | None
@@ -94,11 +92,12 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     _add_outputs(parser)
     given = vars(parser.parse_args(argv))
     asked = given.pop("metrics")
+    features = {name: file for name in _NETWORKS if (file := given.pop(name))}
     measured, captions = (
         list(dict.fromkeys(DERIVED.get(n.upper()) or find_metric(n) for n in asked or names))
         for names in (STANDARD, _CAPTIONS)
     )
-    arguments = Arguments(**given, metrics=measured, captions=captions)
+    arguments = Arguments(**given, metrics=measured, captions=captions, features=features)
     _refuse_options(arguments)
     _refuse_targets(arguments)
     return arguments
@@ -123,7 +122,7 @@ def _add_protocol(parser: ArgumentParser) -> None:
         "its weights (.pth, .safetensors; features are enough); default: torchvision downloads them"
     )
     for network in _NETWORKS:
-        add(f"--{network}", default="imagenet", metavar="FILE", help=text)
+        add(f"--{network}", metavar="FILE", help=text)
     text = (
         "for MA and PI: CSV with the columns image, method, score (and benchmark, where names "
         "recur), or JSON, a list of such objects; method GT is the ground truth. The authors' "
@@ -160,10 +159,9 @@ def _refuse_options(arguments: Arguments) -> None:
         raise ValueError("--ma-scores has no effect without MA or PI among --metrics")
     if arguments.niqe_model and not {NIQE, PI} & set(arguments.metrics):
         raise ValueError("--niqe-model has no effect without NIQE or PI among --metrics")
-    for network, names in _NETWORKS.items():
-        given = getattr(arguments, network) != "imagenet"
-        if given and not {METRICS[name] for name in names} & set(arguments.metrics):
-            needed = " or ".join(names)
+    for network in arguments.features:
+        if not {METRICS[name] for name in _NETWORKS[network]} & set(arguments.metrics):
+            needed = " or ".join(_NETWORKS[network])
             raise ValueError(f"--{network} has no effect without {needed} among --metrics")
 
 
@@ -189,15 +187,23 @@ def evaluate(arguments: Arguments) -> None:
     weights = {name: source for name, source in sources.items() if source and source.is_file()}
     networks, scale = inputs.open_networks(weights, device=device, scale=arguments.scale)
     crop = scale if arguments.crop is None else arguments.crop
-    words, convention = arguments.benchmark, arguments.convention
-    opened = inputs.open_benchmarks(words, scale=scale, convention=convention)
+    opened = inputs.open_benchmarks(
+        arguments.benchmark, scale=scale, convention=arguments.convention
+    )
     ma_scores = MaScores(arguments.ma_scores) if arguments.ma_scores else None
     needed = with_parts(arguments.metrics) if ma_scores else arguments.metrics
     measured = [metric for metric in needed if metric not in DERIVED.values()]
-    measures = open_metrics(measured, crop=crop, device=device, **_metric_files(arguments))
+    measures = open_metrics(
+        measured,
+        crop=crop,
+        device=device,
+        niqe_model=arguments.niqe_model,
+        **arguments.features,
+    )
     work = []
     for benchmark in opened:
         protocol = describe_protocol(needed, scale=scale, crop=crop, lq=benchmark.lq_origin)
+        protocol |= {f"weights of {name}": file for name, file in arguments.features.items()}
         bicubic = f"MATLAB's, {benchmark.convention} convention"
         protocol |= {f"method {name}": str(file or bicubic) for name, file in sources.items()}
         methods = {n: networks.get(n) or _open_method(s, benchmark) for n, s in sources.items()}
@@ -221,10 +227,6 @@ def evaluate(arguments: Arguments) -> None:
             for benchmark, protocol, compared in work
         ]
         outputs.finish([with_regions(r) for r in results] if ma_scores else results)
-
-
-def _metric_files(arguments: Arguments) -> dict[str, Any]:
-    return {name: getattr(arguments, name) for name in ("niqe_model", *_NETWORKS)}
 
 
 def _open_method(source: Path | None, benchmark: Benchmark) -> Method:

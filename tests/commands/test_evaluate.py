@@ -167,7 +167,9 @@ def test_networks_of_metrics_are_asked_for_only_where_they_are_needed(run, bench
     assert asked == [(*name, "imagenet", 3, "cpu") for name in expected]
     assert means(printed, "bicubic") == [0.25, 0.25, 0.25]
     asked.clear()
-    run(*words, "--metrics", "LPIPS", "DISTS", "--alexnet", "a.pth", "--vgg16", "v.pth")
+    files = ("--alexnet", "a.pth", "--vgg16", "v.pth")
+    _, printed, _ = run(*words, "--metrics", "LPIPS", "DISTS", *files)
+    assert "weights of vgg16: v.pth" in printed
     expected = [("lpips", "alexnet", "a.pth"), ("dists", "vgg16", "v.pth")]
     assert asked == [(*name, 3, "cpu") for name in expected]
 
