@@ -11,6 +11,7 @@ COMMANDS = {
     "prepare-data": "build a data set for training from folders of images",
     "check-data": "check data sets against what was written",
     "download": "fetch published data sets, benchmarks and weights",
+    "preview": "show what a training will see: samples, degradations, how strong they are",
     "evaluate": "score networks and results on benchmarks",
     "upscale": "enlarge pictures by a trained network",
     "interpolate": "mix two trained networks",

@@ -1,8 +1,11 @@
 """What is wrong in a configuration, in one line, without what Hydra advises to its developers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -24,6 +27,21 @@ def plain_errors() -> Iterator[None]:
         yield
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise ValueError(_in_one_line(error)) from error
+
+
+def composed(
+    name: str, overrides: Sequence[str], *, configs: Path, own: Path | None, schema: type
+) -> DictConfig:
+    """A config as the command line makes it, without running anything.
+
+    `own` is a folder of configs beside `configs`; `schema` has the types of the top-level keys.
+    """
+    if own is not None and not own.is_dir():
+        raise ValueError(f"--config-dir {own} is not a folder")
+    ConfigStore.instance().store("settings", schema)
+    path = [f"hydra.searchpath=[file://{own.resolve()}]"] if own else []
+    with initialize_config_dir(str(configs.resolve()), version_base="1.3"):
+        return compose(name, [*overrides, *path])
 
 
 def _in_one_line(error: Exception) -> str:

@@ -27,6 +27,7 @@ PACKAGES: dict[str, set[str] | None] = {
 HYDRA_AT = {
     "esrgan/hydra_errors.py",
     "esrgan/sweeps/launch.py",
+    "esrgan/commands/preview.py",
     "esrgan/commands/train.py",
     "esrgan/commands/download.py",  # OmegaConf, to read its table
 }

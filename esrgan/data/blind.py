@@ -75,7 +75,7 @@ class BlindPatches(Dataset[BlindSample]):
         self._used = _usable(images, self.crop_size, small)
 
     def __getitem__(self, number: int) -> BlindSample:
-        if self.given is not None and fraction(self.seed, number) < self._given_share:
+        if self.given is not None and self.is_given(number):
             pair = self.given[number]
             return BlindSample(gt=pair["gt"], lq=pair["lq"], number=number)
         draw = self.draw(number)
@@ -87,6 +87,16 @@ class BlindPatches(Dataset[BlindSample]):
             key = self.images.key(draw.image)
             raise ValueError(f"sample {number} (image {key!r}) cannot be made: {error}") from error
         return BlindSample(gt=gt, lq=lq, number=number)
+
+    def is_given(self, number: int) -> bool:
+        """Whether a sample is one of the given pairs."""
+        return self.given is not None and fraction(self.seed, number) < self._given_share
+
+    def key(self, number: int) -> str:
+        """The name of the image that a sample shows a part of."""
+        if self.given is not None and self.is_given(number):
+            return self.given.key(number)
+        return self.images.key(self.draw(number).image)
 
     def draw(self, number: int) -> Draw:
         """What a sample shows, where it is none of the given pairs, without reading it."""

@@ -119,6 +119,10 @@ class PatchDataset(Dataset[Sample]):
             raise ValueError(f"sample {number} (pair {key!r}) cannot be read: {error}") from error
         return Sample(lq=draw.orient(lq), gt=draw.orient(gt), number=number)
 
+    def key(self, number: int) -> str:
+        """The name of the pair that a sample shows a part of."""
+        return self.pairs.key(self.draw(number).image)
+
     def draw(self, number: int) -> Draw:
         """What a sample shows, in low-quality pixels, without reading it."""
 

@@ -8,6 +8,7 @@ from esrgan.degradations.degrader import Degrade as Degrade
 from esrgan.degradations.degrader import Degrader as Degrader
 from esrgan.degradations.degrader import InWorker as InWorker
 from esrgan.degradations.degrader import SharpenedPairs as SharpenedPairs
+from esrgan.degradations.degrader import as_bytes as as_bytes
 from esrgan.degradations.jpeg import Compress as Compress
 from esrgan.degradations.noise import Noise as Noise
 from esrgan.degradations.recipe import Degradation as Degradation

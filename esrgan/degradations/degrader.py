@@ -1,5 +1,7 @@
 """Where degradations meet training: in the batch, in a loading process, in validation."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,6 +9,7 @@ from torch import Tensor
 from esrgan.degradations.filters import sharpen
 from esrgan.degradations.jpeg import DrawnJpeg
 from esrgan.degradations.recipe import Degradation, Draws, degrade, exactly
+from esrgan.degradations.steps import Size
 from esrgan.errors import near_multiples
 from esrgan.types import Batch, BlindBatch, Image, Prepared
 
@@ -43,6 +46,22 @@ class Degrader:
                 image = sharpen(image)
             lq = degrade(image, self.draw(number), scale=self.scale)
         return np.ascontiguousarray(lq[0].permute(1, 2, 0).numpy())
+
+    def stages(self, gt: Image, number: int) -> Iterator[tuple[str, Image]]:
+        """What was done, in words, and the image after each step, the last being what is learnt of.
+
+        Between the steps an image may go beyond what 8 bits can show; here it is clipped.
+        """
+        lq = Size(gt.shape[0] // self.scale, gt.shape[1] // self.scale)
+        with exactly():
+            image = as_float(torch.from_numpy(gt)[None])
+            yield "ground truth", gt
+            if self.degradation.from_sharpened:
+                image = sharpen(image)
+                yield "sharpened", as_bytes(image)
+            for name, step in self.draw(number).steps:
+                image = step.apply(image, lq)
+                yield f"{name}: {step}", as_bytes(image)
 
 
 class InWorker:
@@ -101,7 +120,7 @@ class Degrade:
                 f"crop ({crop}) is too small for the kernels of the blurs after the images were "
                 f"resized: give crop={least} or more, or smaller degradations.steps.*.sizes"
             )
-        self._degrader, self._patch_size = degrader, patch_size
+        self.degrader, self._patch_size = degrader, patch_size
         self.sharpens, self._sharpen_patch = sharpened_gt, sharpen_patch
 
     def __call__(self, batch: BlindBatch, dtype: torch.dtype) -> Prepared:
@@ -116,7 +135,7 @@ class Degrade:
 
     def _make(self, gt: Tensor, lq: Tensor | None, number: int) -> tuple[Tensor, Tensor, Tensor]:
         """Lq in whole levels, gt and sharpened gt: the patches of a sample."""
-        degrader, degradation = self._degrader, self._degrader.degradation
+        degrader, degradation = self.degrader, self.degrader.degradation
         image = as_float(gt[None])
         needs_sharp = lq is None and degradation.from_sharpened
         sharp = image
@@ -152,6 +171,12 @@ class SharpenedPairs:
 def as_float(images: Tensor) -> Tensor:
     """(N, 3, H, W) in [0, 1] of bytes (N, H, W, 3)."""
     return images.permute(0, 3, 1, 2).contiguous().float() / 255
+
+
+def as_bytes(image: Tensor) -> Image:
+    """An image (1, 3, H, W) as (H, W, 3)."""
+    pixels = (image[0] * 255).round().clamp(0, 255).byte()
+    return np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy())
 
 
 def _columns(batch: BlindBatch) -> tuple[Tensor, list[Tensor | None], list[int]]:

@@ -168,7 +168,9 @@ class DrawnJpeg:
         return encoded(image, round(self.quality), codec=self.codec, subsampling=self.subsampling)
 
     def __str__(self) -> str:
-        name = "JPEG" if self.codec == "simulated" else f"{self.codec} (encoder)"
+        if self.codec == "webp":
+            return f"WebP q {self.quality:.0f}"
+        name = "JPEG" if self.codec == "simulated" else "JPEG by an encoder"
         return f"{name} q {self.quality:.0f} {self.subsampling}"
 
 

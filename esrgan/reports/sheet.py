@@ -16,10 +16,10 @@ from esrgan.types import Image
 
 NUM_IMAGES, CROP_SIZE = 5, 96
 _METRICS_PER_LINE = 2  # so many are legible below a crop
-_MARGIN, _GAP = 16, 8
+MARGIN, GAP = 16, 8
 _NAMES, _LINE = 40, 28  # heights, of the columns' names and of each line of the header
-_CAPTION, _CAPTION_LINE = 36, 24  # of a caption of one line, and of each further line
-_BACKGROUND, _FRAME = (255, 255, 255), (255, 32, 32)
+CAPTION, CAPTION_LINE = 36, 24  # of a caption of one line, and of each further line
+BACKGROUND, _FRAME = (255, 255, 255), (255, 32, 32)
 _SMALLEST_SIZE = 14
 
 _Style = tuple[int, tuple[int, int, int]]
@@ -191,21 +191,21 @@ def comparison_sheet(
     if len({(tuple(row.crops), row.origin is None) for row in rows}) != 1:
         raise ValueError("a sheet needs one row or more, all with the same columns")
     cell = zoom * max(max(crop.shape[:2]) for row in rows for crop in row.crops.values())
-    first = _MARGIN + _NAMES + (len(header) * _LINE + _GAP if header else 0)
+    first = MARGIN + _NAMES + (len(header) * _LINE + GAP if header else 0)
     lines = max(len(text.split("\n")) for row in rows for text in [*row.captions.values(), ""])
-    below = _CAPTION + (lines - 1) * _CAPTION_LINE
+    below = CAPTION + (lines - 1) * CAPTION_LINE
     columns = [*rows[0].crops]
     if rows[0].origin:
         columns.insert(0, "")
-    width = 2 * _MARGIN + len(columns) * (cell + _GAP) - _GAP
-    sheet = Pillow.new("RGB", (width, first + len(rows) * (cell + below)), _BACKGROUND)
+    width = 2 * MARGIN + len(columns) * (cell + GAP) - GAP
+    sheet = Pillow.new("RGB", (width, first + len(rows) * (cell + below)), BACKGROUND)
     for number, name in enumerate(columns):
-        left = _MARGIN + number * (cell + _GAP)
-        _write(sheet, name, (left, _MARGIN), _NAME, width=cell)
+        left = MARGIN + number * (cell + GAP)
+        _write(sheet, name, (left, MARGIN), _NAME, width=cell)
         for line, words in enumerate(header):
             text = words.texts.get(name, "") if number else words.label
             style = _MARKED if name in words.marked else _TEXT if number else _QUIET
-            _write(sheet, text, (left, _MARGIN + _NAMES + line * _LINE), style, width=cell)
+            _write(sheet, text, (left, MARGIN + _NAMES + line * _LINE), style, width=cell)
         for index, row in enumerate(rows):
             corner = (left, first + index * (cell + below))
             if row.origin and number == 0:
@@ -213,7 +213,7 @@ def comparison_sheet(
             else:
                 image = row.crops[name].repeat(zoom, axis=0).repeat(zoom, axis=1)
                 caption = row.captions.get(name, "")
-            _draw_cell(sheet, image, caption, corner, side=cell)
+            draw_cell(sheet, image, caption, corner, size=(cell, cell))
     return np.asarray(sheet, dtype=np.uint8)
 
 
@@ -229,15 +229,21 @@ def _draw_origin(origin: Origin, side: int) -> Image:
     return np.asarray(image, dtype=np.uint8)
 
 
-def _draw_cell(
-    sheet: Pillow.Image, image: Image, caption: str, corner: tuple[int, int], *, side: int
+def draw_cell(
+    sheet: Pillow.Image,
+    image: Image,
+    caption: str,
+    corner: tuple[int, int],
+    *,
+    size: tuple[int, int],
 ) -> None:
-    left, top = corner
-    aside = (side - image.shape[1]) // 2
+    """An image in the middle of `size` (width, height), and the lines of its caption below."""
+    (left, top), (width, height) = corner, size
+    aside = (width - image.shape[1]) // 2
     sheet.paste(Pillow.fromarray(np.ascontiguousarray(image)), (left + aside, top))
     for index, line in enumerate(caption.split("\n")):
-        below = (left, top + side + 5 + index * _CAPTION_LINE)
-        _write(sheet, line, below, _QUIET, width=side)
+        below = (left, top + height + 5 + index * CAPTION_LINE)
+        _write(sheet, line, below, _QUIET, width=width)
 
 
 def _write(
