@@ -47,6 +47,26 @@ GAN_STAGE = ANY_STAGE | {
     "training.optimizer.lr": 1e-3,
     "training.ema_decay": 0.9,
 }
+# Real-ESRGAN's: low-quality images made while training, three losses, the U-Net, the pool
+BLIND_STAGE = ANY_STAGE | {
+    "experiment": "realesrgan_published",
+    "init_from": "null",
+    "data": "blind_folder",
+    "data.train.crop": 80,
+    "+data.pool.size": 4,
+    "+data.pool.batch": 2,
+    "metrics": "[PSNR-Y]",
+    "checkpoints.monitor": "PSNR-Y",
+    "generator.growth_channels": 4,
+    "discriminator.num_features": 4,
+    "training.losses.perceptual.loss.weights": "random",
+    **{
+        f"training.losses.perceptual.loss.layers.{layer}": "null"
+        for layer in ("conv2_2", "conv3_4", "conv4_4", "conv5_4")
+    },
+    "training.optimizer.lr": 1e-3,
+    "training.ema_decay": 0.9,
+}
 
 
 @dataclass(frozen=True)
@@ -185,6 +205,18 @@ def gan_settings(sets):
 
 
 @pytest.fixture(scope="session")
+def blind_settings(tmp_path_factory):
+    """The same of the GAN stage of Real-ESRGAN, with all that the published code does besides."""
+    folder, rng = tmp_path_factory.mktemp("blind"), np.random.default_rng(0)
+    for part, count in (("photos", 6), ("held_out", 2)):
+        (folder / part).mkdir()
+        for number in range(count):
+            image = rng.integers(0, 256, (84, 96, 3), np.uint8)
+            write_png(folder / part / f"{number}.png", image)
+    return BLIND_STAGE | {"train_set": folder / "photos", "validation_set": folder / "held_out"}
+
+
+@pytest.fixture(scope="session")
 def finished(server, settings, tmp_path_factory):
     """The folder that a run, which nothing interrupted, was started in; not to be changed."""
     folder = tmp_path_factory.mktemp("finished")
@@ -197,4 +229,12 @@ def finished_gan(server, gan_settings, tmp_path_factory):
     """The same of the GAN stage."""
     folder = tmp_path_factory.mktemp("finished_gan")
     assert server.start(folder, gan_settings).wait() == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_blind(server, blind_settings, tmp_path_factory):
+    """The same of Real-ESRGAN."""
+    folder = tmp_path_factory.mktemp("finished_blind")
+    assert server.start(folder, blind_settings).wait() == 0
     return folder

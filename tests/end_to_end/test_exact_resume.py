@@ -57,10 +57,14 @@ def test_an_uninterrupted_run_logs_each_iteration_once(finished):
     assert [step for step, _ in scalars(run)["val/PSNR-Y"]] == list(range(10, 61, 10))
 
 
-@pytest.fixture(params=["psnr", "gan"])
+@pytest.fixture(params=["psnr", "gan", "blind"])
 def whole(request):
     """The settings of a stage, and the folder of its run that nothing interrupted."""
-    names = {"psnr": ("settings", "finished"), "gan": ("gan_settings", "finished_gan")}
+    names = {
+        "psnr": ("settings", "finished"),
+        "gan": ("gan_settings", "finished_gan"),
+        "blind": ("blind_settings", "finished_blind"),
+    }
     return [request.getfixturevalue(name) for name in names[request.param]]
 
 
