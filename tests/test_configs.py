@@ -199,7 +199,7 @@ def test_the_published_form_of_real_esrgan_differs_in_what_it_draws_only() -> No
             < parts
             <= {"data", "degradations", "prepare", "training", "validation"} | start
         )
-        assert composed(f"{stage}_published").data.pool == 180
+        assert composed(f"{stage}_published").data.pool == {"size": 180, "batch": 12}
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ def train(cfg: "DictConfig") -> int:
             checkpoints=instantiate(cfg.checkpoints, folder=run.folder.checkpoints),
             stop=stop,
             resume_from=state,
+            from_weights=bool(cfg.init_from),
             settings=settings,
         )
         trainer = instantiate(cfg.trainer, callbacks=[after_iteration], logger=False)
@@ -206,7 +207,7 @@ def _begin(
         logging.getLogger("esrgan").setLevel(logging.ERROR)
         return
     run.begin()
-    ours = {"folder": run.folder.path, "first": start + 1}
+    ours = {"folder": run.folder.path, "first": start + 1 if start else 0}
     trainer.loggers = [make(**ours) if callable(make) else make for make in loggers]
     for logger in trainer.loggers:
         logger.log_hyperparams(settings)

@@ -84,6 +84,7 @@ SAYS: Mapping[str, Say] = {
     "checkpoints": _BOOKKEEPING,
     "logger": _BOOKKEEPING,
     "validation": _NOT_TOLD,
+    "validation.at_start": _BOOKKEEPING,
     "validation.every": _BOOKKEEPING,
     "validation.panel": _BOOKKEEPING,
     "train_set": _NOT_TOLD,

@@ -9,6 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from esrgan.training.checkpointing import Checkpointing
+from esrgan.training.course import Course
 from esrgan.training.loggers import log_images
 from esrgan.training.ranks import Ranks
 from esrgan.training.stage import Stage, TrainingState
@@ -29,6 +30,7 @@ class AfterIteration(Callback):
         checkpoints: when to save, and what to keep.
         stop: asked at the end of every iteration.
         resume_from: a checkpoint's content; None starts a new run.
+        from_weights: whether a new run starts from weights, and not from random ones.
         settings: put into every checkpoint, so that the file explains itself.
     """
 
@@ -41,6 +43,7 @@ class AfterIteration(Callback):
         checkpoints: Checkpointing,
         stop: StopSignal,
         resume_from: TrainingState | None,
+        from_weights: bool,
         settings: dict[str, Any],
     ) -> None:
         if validation is not None:
@@ -50,9 +53,10 @@ class AfterIteration(Callback):
         self.training_log, self.validation, self.checkpoints = log, validation, checkpoints
         self.stop = stop
         self.progress = Progress(total=iterations, done=0, show=False)
-        self.resume_from = resume_from
+        self.resume_from, self.from_weights = resume_from, from_weights
         self.settings = settings
-        self.warnings: Mapping[str, str] = {}
+        self.course = Course()
+        self.warned: dict[str, list[str]] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.ranks = Ranks()
@@ -61,6 +65,9 @@ class AfterIteration(Callback):
             stage.load_training_state(self.resume_from)
             self.training_log.load_state_dict(self.resume_from["log"], stage.device)
             self.checkpoints.load_state_dict(self.resume_from["checkpoints"])
+            if "course" in self.resume_from:  # earlier versions had neither
+                self.course.load_state_dict(self.resume_from["course"])
+                self.warned = self.resume_from["warned"]
             self.resume_from = None  # the tensors need not stay in memory
         if trainer.world_size > 1:  # one alone would read all its weights to compare nothing
             start = f"iteration {stage.iteration}, weights {_fingerprint(stage)}"
@@ -71,13 +78,23 @@ class AfterIteration(Callback):
         # ourselves, on the host.
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = _nothing  # type: ignore[method-assign]
         self.stop.listen()
+        stage, validation = _stage(pl_module), self.validation
+        if validation is not None:
+            validation.begin(self.ranks)
+            at_start = self.from_weights if validation.at_start == "auto" else validation.at_start
+            if at_start and stage.iteration == 0:
+                self._validate(trainer, validation, stage)
         self.training_log.start_clock()
-        done = _stage(pl_module).iteration
+        done = stage.iteration
         self.progress = Progress(total=self.iterations, done=done, show=trainer.is_global_zero)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.progress.close()
         self.stop.ignore()
+        if self.validation is not None and _stage(pl_module).iteration == self.iterations:
+            best = self.checkpoints.describe_best(self.validation.metrics, self.course.start)
+            if best is not None:
+                logger.info(best)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
@@ -135,20 +152,27 @@ class AfterIteration(Callback):
         values = self.training_log.means() | rates | self.training_log.speed()
         self._send(trainer, values, {}, stage.iteration)
         self.progress.show(values)
-        warnings = stage.warnings(values)
-        for name in warnings.keys() - self.warnings.keys():  # each once, while it lasts
-            self.progress.clear()
-            logger.warning("iteration %d: %s", stage.iteration, warnings[name])
-        self.warnings = warnings
+        self._warn("steps", stage.warnings(values), stage.iteration)
 
     def _validate(self, trainer: Trainer, validation: Validation, stage: Stage) -> None:
         scores = validation.run(stage.evaluated, self.ranks)
         values = scores.values()
         self._send(trainer, values, scores.images, stage.iteration)
-        self.checkpoints.judge(stage.iteration, scores.network)
+        if stage.iteration:  # there is no checkpoint of the start
+            self.checkpoints.judge(stage.iteration, scores.network)
         self.progress.clear()
         text = ", ".join(f"{name.removeprefix('val/')} {v:.4f}" for name, v in values.items())
         logger.info("iteration %d: %s", stage.iteration, text)
+        warnings = self.course.take_in(stage.iteration, scores.network)
+        self._warn("validations", warnings, stage.iteration)
+
+    def _warn(self, source: str, warnings: Mapping[str, str], iteration: int) -> None:
+        """Say each once, while it lasts."""
+        for name, words in warnings.items():
+            if name not in self.warned.get(source, []):
+                self.progress.clear()
+                logger.warning("iteration %d: %s", iteration, words)
+        self.warned[source] = list(warnings)
 
     def _send(
         self, trainer: Trainer, values: dict[str, float], images: Images, iteration: int
@@ -164,6 +188,8 @@ class AfterIteration(Callback):
         state = stage.training_state() | {
             "log": self.training_log.state_dict(),
             "checkpoints": self.checkpoints.state_dict(),
+            "course": self.course.state_dict(),
+            "warned": self.warned,
             "settings": self.settings,
         }
         self.checkpoints.save(stage.iteration, state)

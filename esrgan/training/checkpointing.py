@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from esrgan.runs import remove_old, write_checkpoint
+from esrgan.runs.checkpoints import list_checkpoints
 from esrgan.training.validation import Metric
 
 
@@ -49,6 +50,29 @@ class Checkpointing:
                 continue
             if self.best_value is None or metric.is_better(value, self.best_value):
                 self.best_value, self.best_iteration = value, iteration
+
+    def describe_best(self, metrics: Iterable[Metric], start: Mapping[str, float]) -> str | None:
+        """Which checkpoint is the best by what is monitored, and whether better than the start.
+
+        Args:
+            metrics: of the validation.
+            start: their values before the first iteration, by name, if they are known.
+        """
+        best, value = f"iteration_{self.best_iteration:08d}-", self.best_value
+        path = next((p for p in list_checkpoints(self.folder) if p.name.startswith(best)), None)
+        metric = next((metric for metric in metrics if metric.name == self.monitor), None)
+        if path is None or metric is None or value is None:
+            return None
+        text = f"the best checkpoint by {metric.name} ({value:.4f}) is {path}"
+        if metric.name not in start:
+            return text
+        before = start[metric.name]
+        if metric.is_better(value, before):
+            return f"{text}, better than the start ({before:.4f})"
+        return (
+            f"{text}, and no better than the start ({before:.4f}): the weights that this run began "
+            "with are the better ones"
+        )
 
     def save(self, iteration: int, state: dict[str, Any]) -> None:
         """Write the checkpoint of an iteration, then delete what need not stay."""

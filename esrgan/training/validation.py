@@ -1,14 +1,20 @@
 """Metrics of the generator on whole images, in float32, as the benchmarks compute them."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
+import numpy as np
 from torch import nn
 
 from esrgan.training.ranks import Ranks, rank, world_size
 from esrgan.types import Image, WholeImages
 
 Images = dict[str, Image]
+
+_SHOWN = 512
+"""Pixels of a ground truth's sides that are shown, from its middle: whole photographs, three times
+and for every validation, would fill disks."""
 
 
 class Metric(Protocol):
@@ -21,6 +27,13 @@ class Metric(Protocol):
     def average(self) -> Callable[[Iterable[float]], float]: ...
 
     def is_better(self, value: float, other: float) -> bool: ...
+
+
+Measure = Callable[[Image, Image], float]
+"""From sr and gt; a ValueError where they cannot be measured."""
+
+Failure = Callable[[str, Metric, ValueError], float]
+"""What a metric is for an image, of which it gives the name, that it cannot be measured on."""
 
 
 class Scores(NamedTuple):
@@ -50,6 +63,11 @@ class Validation:
         metrics: each with its function of (sr, gt).
         baseline: lq to sr; its metrics stand beside the network's for comparison.
         panel: how many images are shown, always the same.
+        at_start: whether to validate before the first iteration too: "auto" where the run starts
+            from weights, whose scores are what later ones have to be better than.
+
+    Raises:
+        ValueError: a value is out of range, or there is no metric.
     """
 
     def __init__(
@@ -58,29 +76,47 @@ class Validation:
         every: int,
         pairs: WholeImages,
         upscale: Callable[[nn.Module, Image], Image],
-        metrics: Mapping[Metric, Callable[[Image, Image], float]],
+        metrics: Mapping[Metric, Measure],
         baseline: Callable[[Image], Image],
         panel: int,
+        at_start: bool | str = "auto",
     ) -> None:
         if every < 1:
             raise ValueError(f"validation.every ({every}) must be at least 1 iteration")
         if not metrics:
             raise ValueError("metrics is empty: name at least one, e.g. metrics=[PSNR-Y]")
-        self.every = every
+        if isinstance(at_start, str) and at_start != "auto":
+            raise ValueError(f"validation.at_start ({at_start}) must be true, false or auto")
+        self.every, self.at_start = every, at_start
         self.pairs, self.upscale, self.metrics = pairs, upscale, metrics
         self.baseline = baseline
         self.panel = range(min(panel, len(pairs)))
         self._baseline_values: dict[Metric, float] | None = None
 
-    def run(self, network: nn.Module, ranks: Ranks) -> Scores:
-        """The processes share the images out, none of them twice, and all return the same."""
+    def begin(self, ranks: Ranks) -> None:
+        """Measure the baseline: what cannot be measured on these images shows before training.
+
+        Raises:
+            ValueError: names the metric, the image and the reason.
+        """
         if self._baseline_values is None:
-            self._baseline_values, _ = self._measure(self.baseline, ranks)
-        values, images = self._measure(lambda lq: self.upscale(network, lq), ranks)
+            self._baseline_values, _ = self._measure(self.baseline, _refuse, range(0), ranks)
+
+    def run(self, network: nn.Module, ranks: Ranks) -> Scores:
+        """The processes share the images out, none of them twice, and all return the same.
+
+        What could be measured on the baseline's images is NaN where the network's have lost too
+        much to be measured.
+        """
+        self.begin(ranks)
+        assert self._baseline_values is not None
+        values, images = self._measure(
+            lambda lq: self.upscale(network, lq), _nan, self.panel, ranks
+        )
         return Scores(values, self._baseline_values, images)
 
     def _measure(
-        self, method: Callable[[Image], Image], ranks: Ranks
+        self, method: Callable[[Image], Image], failure: Failure, shown: range, ranks: Ranks
     ) -> tuple[dict[Metric, float], Images]:
         measured: dict[str, list[float]] = {}
         images: Images = {}
@@ -89,11 +125,47 @@ class Validation:
                 lq, gt = self.pairs.read(index)
                 sr = method(lq)
                 key = self.pairs.key(index)
-                measured[key] = [measure(sr, gt) for measure in self.metrics.values()]
-                if index in self.panel:
-                    images[f"val/{key}"] = sr
+                measured[key] = [
+                    _value(metric, measure, key, sr, gt, failure)
+                    for metric, measure in self.metrics.items()
+                ]
+                if index in shown:
+                    images[f"val/{key}"] = side_by_side(lq, sr, gt)
         everywhere = ranks.merged(measured)
         rows = [everywhere[self.pairs.key(index)] for index in range(len(self.pairs))]
         columns = zip(*rows, strict=True)
         means = {m: m.average(values) for m, values in zip(self.metrics, columns, strict=True)}
         return means, ranks.merged(images)
+
+
+def side_by_side(lq: Image, sr: Image, gt: Image) -> Image:
+    """The middle of all three: lq with its pixels enlarged, sr, gt."""
+    scale = len(gt) // len(lq)
+    enlarged = lq.repeat(scale, axis=0).repeat(scale, axis=1)
+    return np.hstack([_middle(image) for image in (enlarged, sr, gt)])
+
+
+def _middle(image: Image) -> Image:
+    height, width = image.shape[:2]
+    top, left = (max(side - _SHOWN, 0) // 2 for side in (height, width))
+    return image[top : top + _SHOWN, left : left + _SHOWN]
+
+
+def _value(
+    metric: Metric, measure: Measure, key: str, sr: Image, gt: Image, failure: Failure
+) -> float:
+    try:
+        return measure(sr, gt)
+    except ValueError as error:
+        return failure(key, metric, error)
+
+
+def _refuse(key: str, metric: Metric, error: ValueError) -> float:
+    raise ValueError(
+        f"{metric.name} cannot be measured on {key} ({error}): leave it out of metrics, or the "
+        "image out of validation_set"
+    ) from error
+
+
+def _nan(key: str, metric: Metric, error: ValueError) -> float:
+    return math.nan

@@ -11,6 +11,7 @@ import torch
 from run_content import content, logged_iterations, scalars
 
 from esrgan.runs import read_newest
+from esrgan.runs.logs import read_log
 from esrgan.weights import load_state_dict_file
 
 RELEASE = "experiments/run/run.pth"
@@ -204,6 +205,64 @@ def test_another_run_starts_from_the_discriminator_of_a_run(
     assert_equal({key: found[key] for key in learnt}, {key: expected[key] for key in learnt})
     shutil.rmtree(run)
     assert server.start(tmp_path, short | {"resume": True}).wait() == 0
+
+
+@pytest.fixture(scope="module")
+def collapsing(finished, settings):
+    """Settings of a fine-tuning that ruins what it began with."""
+    return settings | {
+        "init_from": finished / RELEASE,
+        "metrics": "[PSNR-Y,CONTRAST]",
+        "training.optimizer.lr": 0.3,
+        "schedule.warmup_iterations": 1,
+        "iterations": 40,
+        "checkpoints.keep_last": 2,
+    }
+
+
+@pytest.fixture(scope="module")
+def ruined(server, collapsing, tmp_path_factory):
+    training = server.start(tmp_path_factory.mktemp("ruined"), collapsing)
+    assert training.wait() == 0, training.stderr
+    return training
+
+
+def test_a_fine_tuning_is_validated_before_it_begins_and_compared_with_that(ruined, finished):
+    lines = read_log(ruined.run / "val.csv")
+    assert [line["iteration"] for line in lines] == [0, 10, 20, 30, 40]
+    before = read_log(finished / "experiments/run/val.csv")[-1]
+    assert lines[0]["PSNR-Y"] == pytest.approx(before["PSNR-Y"])
+    said = (ruined.run / "train.log").read_text()
+    assert re.search(r"WARNING iteration \d+: PSNR-Y is .* was \S+ at the start: .*collaps", said)
+    assert re.search(
+        r"INFO the best checkpoint by PSNR-Y \(\S+\) is \S+000000\d0-\S+ckpt, and no", said
+    )
+
+
+def test_it_is_said_once_while_it_lasts_also_where_the_run_was_continued(
+    server, collapsing, ruined, tmp_path
+):
+    training = server.start(tmp_path, collapsing)
+    training.wait_for_iteration(12)  # it was said at 10, and is still so at 20
+    training.send(signal.SIGTERM)
+    assert training.wait() == 75
+    assert resume(server, tmp_path, collapsing).wait() == 0
+    assert content(training.run) == content(ruined.run)
+    said, expected = (
+        re.findall("WARNING (iteration .*)", (run / "train.log").read_text())
+        for run in (training.run, ruined.run)
+    )
+    assert said == expected
+    assert len([words for words in said if "collapsing" in words]) == 1
+
+
+def test_a_fine_tuning_killed_before_its_first_checkpoint_logs_its_start_once(
+    server, collapsing, ruined, tmp_path
+):
+    kill_in_a_write(server, tmp_path, collapsing, after=0)
+    assert logged_iterations(tmp_path / "experiments/run/val.csv") == [0]
+    assert server.start(tmp_path, collapsing).wait() == 0
+    assert content(tmp_path / "experiments/run") == content(ruined.run)
 
 
 def assert_equal(first, second):

@@ -80,6 +80,22 @@ def test_a_start_of_the_discriminator_that_is_not_there_is_refused(server, gan_s
     assert re.match(r"init_discriminator_from \(no_run\) must be a file of weights, or the", error)
 
 
+def test_a_metric_that_cannot_be_measured_is_refused_before_the_first_iteration(
+    server, settings, tmp_path, reference_data
+):
+    """The images for validation have 48 x 56 pixels."""
+    niqe = {
+        "metrics": "[PSNR-Y,NIQE]",
+        "validation.metrics.niqe_model": next(reference_data.rglob("niqe_pris_params.npz")),
+    }
+    training = server.start(tmp_path, settings | niqe)
+    assert training.wait() == 2
+    message = r"error: NIQE cannot be measured on x \(NIQE needs two blocks of 96x96 .*leave it out"
+    assert re.search(message, training.stderr)
+    assert not (training.run / "train.csv").exists()
+    assert server.start(tmp_path, settings | {"iterations": 3}).wait() == 0
+
+
 def flip_a_byte(dataset):
     with lmdb.open(str(dataset / "gt.lmdb"), readonly=True, lock=False) as environment:
         record = bytes(environment.begin().get(b"c"))

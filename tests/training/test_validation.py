@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable, Iterable
 from statistics import fmean
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from torch import nn
 
 from esrgan.training import Validation
 from esrgan.training.ranks import Ranks
+from esrgan.training.validation import side_by_side
 
 
 class Pairs:
@@ -20,7 +22,7 @@ class Pairs:
         return "ab"[index]
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return np.full((2, 2, 3), index + 1, np.uint8), np.full((2, 2, 3), 10, np.uint8)
+        return np.full((2, 3, 3), index + 1, np.uint8), np.full((4, 6, 3), 10, np.uint8)
 
     def verify(self) -> None: ...
 
@@ -41,7 +43,7 @@ def validation(**changes) -> Validation:
     arguments = {
         "every": 5,
         "pairs": Pairs(),
-        "upscale": lambda network, lq: lq * 4,
+        "upscale": lambda network, lq: np.repeat(np.repeat(lq * 4, 2, 0), 2, 1),
         "metrics": {DIFFERENCE: difference},
         "baseline": lambda lq: lq,
         "panel": 1,
@@ -60,13 +62,53 @@ def test_a_metric_is_averaged_as_it_wants_to_be() -> None:
     assert scores.network == {largest: 6.0}
 
 
-def test_the_panel_shows_the_first_images() -> None:
+def test_the_panel_shows_the_first_images_beside_what_they_are_made_of() -> None:
     images = validation().run(nn.Identity(), Ranks()).images
     assert list(images) == ["val/a"]
-    assert (images["val/a"] == 4).all()
+    lq, sr, gt = np.split(images["val/a"], 3, axis=1)
+    assert lq.shape == sr.shape == gt.shape == (4, 6, 3)
+    assert ((lq == 1) & (sr == 4) & (gt == 10)).all()
 
 
-@pytest.mark.parametrize("changes", [{"every": 0}, {"metrics": {}}])
+def test_the_panel_shows_the_same_middle_of_all_three() -> None:
+    gt = np.zeros((600, 700, 3), np.uint8)
+    gt[44:556, 94:606] = 9
+    lq = gt[::2, ::2]
+    shown = side_by_side(lq, gt, gt)
+    assert shown.shape == (512, 3 * 512, 3)
+    assert (shown == 9).all()
+
+
+def too_dark(sr: np.ndarray, gt: np.ndarray) -> float:
+    if sr.mean() < 2:
+        raise ValueError("there is nothing in it")
+    return float(sr.mean())
+
+
+def test_what_cannot_be_measured_is_refused_before_training() -> None:
+    message = r"DIFFERENCE cannot be measured on a \(there is nothing .*\): leave it out of metrics"
+    with pytest.raises(ValueError, match=message):
+        validation(metrics={DIFFERENCE: too_dark}).begin(Ranks())
+
+
+def test_what_a_network_has_left_too_little_of_is_not_a_number() -> None:
+    ours = validation(metrics={DIFFERENCE: too_dark}, baseline=lambda lq: lq + 5)
+    ours.begin(Ranks())
+    assert ours.run(nn.Identity(), Ranks()).network == {DIFFERENCE: 6.0}
+    ours.upscale = lambda network, lq: np.zeros((4, 6, 3), np.uint8)
+    assert math.isnan(ours.run(nn.Identity(), Ranks()).network[DIFFERENCE])
+
+
+def test_the_baseline_is_measured_once() -> None:
+    calls = []
+    ours = validation(baseline=lambda lq: calls.append(1) or lq)
+    ours.begin(Ranks())
+    for _ in range(2):
+        assert ours.run(nn.Identity(), Ranks()).baseline == {DIFFERENCE: 8.5}
+    assert len(calls) == 2  # images
+
+
+@pytest.mark.parametrize("changes", [{"every": 0}, {"metrics": {}}, {"at_start": "always"}])
 def test_settings_that_cannot_work_are_refused(changes) -> None:
-    with pytest.raises(ValueError, match=r"validation\.every|metrics is empty"):
+    with pytest.raises(ValueError, match=r"validation\.(every|at_start) \(|metrics is empty"):
         validation(**changes)
