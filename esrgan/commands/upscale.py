@@ -12,7 +12,7 @@ import sys
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Never
 from tqdm import tqdm
 
 from esrgan.commands import DEVICE_HELP
+from esrgan.commands.mixing import Mixing, add_mixing_options, check_mixing, mixed_with
 from esrgan.data import ImageError, Picture, image_size, read_picture, refuse_losses, write_picture
-from esrgan.errors import FAILED, refuse_alone, refuse_below_one, report_errors
+from esrgan.errors import FAILED, refuse_below_one, report_errors
 from esrgan.runs import find_weights
 from esrgan.upscaling.enlarge import enlarge, resize
 from esrgan.upscaling.jobs import Existing, Job, find_images, plan_jobs, run_jobs
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 2**30
 """Of a result: OpenCV, and much that is built on it, opens no larger ones."""
-
-DENOISE_PARTNER = "realesr-general-wdn-x4v3"
-"""The name of the network that was published beside realesr-general-x4v3, to be mixed with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +45,7 @@ class Arguments:
     quality: int | None
     suffix: str
     existing: Existing
-    other: str | None
-    alpha: float | None
-    denoise: float | None
-    denoise_partner: str | None
+    mixing: Mixing
     outscale: float | None
     self_ensemble: bool
     tile: int | None
@@ -77,26 +72,23 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     choose("--skip-existing", const=Existing.SKIP, help="make only results that are not there")
     choose("--overwrite", const=Existing.OVERWRITE, help="write over earlier results")
     parser.set_defaults(existing=Existing.REFUSE)
-    add("--with", dest="other", metavar="WEIGHTS", help="interpolate with these, see --alpha")
-    add("--alpha", type=float, help="part of --with in the network, from 0 to 1")
-    text = "from 0 to 1: how much of the noise goes. WEIGHTS is realesr-general-x4v3, and is mixed "
-    text += f"with {DENOISE_PARTNER}, which is beside it unless --denoise-partner names it"
-    add("--denoise", type=float, metavar="D", help=text)
-    add("--denoise-partner", metavar="WEIGHTS", help="the network that hardly denoises")
+    add_mixing_options(parser)
     add("--outscale", type=float, metavar="FACTOR", help="of the results: resized by Lanczos")
     add("--self-ensemble", action="store_true", help="mean over 8 flips and turns: 8 times slower")
     add("--tile", type=int, metavar="N", help="side in pixels; default: as memory allows")
     precisions = ("auto", "fp32", "bf16", "fp16")
     add("--precision", choices=precisions, default="auto", help="default: the device's fastest")
     add("--device", help=DEVICE_HELP)
-    arguments = Arguments(**vars(parser.parse_args(argv)))
+    given = vars(parser.parse_args(argv))
+    mixing = Mixing(**{field.name: given.pop(field.name) for field in fields(Mixing)})
+    arguments = Arguments(**given, mixing=mixing)
     _check(arguments)
     return arguments
 
 
 def _check(arguments: Arguments) -> None:
     factor, quality = arguments.outscale, arguments.quality
-    _check_mixing(arguments)
+    check_mixing(arguments.mixing)
     if factor is not None and not (factor > 0 and math.isfinite(factor)):
         raise ValueError(f"--outscale ({factor:g}) must be a number above 0")
     if quality is not None and arguments.format == "png":
@@ -106,22 +98,6 @@ def _check(arguments: Arguments) -> None:
     refuse_below_one({"tile": arguments.tile})
     if "/" in arguments.suffix or "\\" in arguments.suffix:
         raise ValueError(f"--suffix ({arguments.suffix}) must be without slashes")
-
-
-def _check_mixing(arguments: Arguments) -> None:
-    alpha, denoise = arguments.alpha, arguments.denoise
-    if (alpha is None) != (arguments.other is None):
-        raise ValueError("--alpha and --with belong together: give both, or neither")
-    if alpha is not None and not 0 <= alpha <= 1:
-        raise ValueError(f"--alpha ({alpha:g}) must be from 0 (WEIGHTS) to 1 (--with)")
-    if denoise is not None and alpha is not None:
-        raise ValueError("--denoise and --with both interpolate: give one of them")
-    if denoise is not None and not 0 <= denoise <= 1:
-        raise ValueError(
-            f"--denoise ({denoise:g}) must be from 0 (hardly any noise goes) to 1 (all that "
-            "WEIGHTS takes out)"
-        )
-    refuse_alone(arguments, {"denoise_partner": ("denoise",)})
 
 
 def _run(arguments: Arguments) -> int:
@@ -173,7 +149,7 @@ def _count_pixels(job: Job) -> int:
 def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
     """The network for numbers of one and of two bytes, and a line that says what it is."""
     path = find_weights(arguments.weights)
-    other, alpha = _mixed_with(arguments, path)
+    other, alpha = mixed_with(arguments.mixing, path)
     # Not before: torch takes seconds, which --help and a misspelt name need not wait for
     import torch
 
@@ -201,34 +177,6 @@ def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
     # Half precision has 8 or 11 bits: it would leave steps in the gradients of 16-bit pictures
     upscalers = {1: make(dtype=fastest), 2: make(dtype=torch.float32)}
     return upscalers, f"{about}, {precision} (16-bit pictures: fp32)"
-
-
-def _mixed_with(arguments: Arguments, weights: Path) -> tuple[Path | None, float]:
-    """The other weights to interpolate with, and their part, from 0 to 1.
-
-    As published, D of --denoise gives D times WEIGHTS and 1 - D times their partner.
-    """
-    if arguments.denoise is None:
-        other = None if arguments.other is None else find_weights(arguments.other)
-        return other, arguments.alpha or 0
-    if arguments.denoise_partner is not None:
-        partner = find_weights(arguments.denoise_partner)
-    else:
-        partner = weights.with_name(DENOISE_PARTNER + weights.suffix)
-    if arguments.denoise == 1:
-        return None, 0
-    if not partner.is_file():
-        raise ValueError(
-            f"--denoise {arguments.denoise:g} mixes {weights} with {partner}, which is not there: "
-            f"`esrgan download realesr_general_wdn` fetches it, and --denoise-partner FILE takes "
-            "it from elsewhere; --denoise 1 needs none"
-        )
-    if partner.samefile(weights):
-        raise ValueError(
-            f"{weights} is itself the network that hardly denoises: give realesr-general-x4v3 as "
-            "WEIGHTS, and --denoise 0 for this one"
-        )
-    return partner, 1 - arguments.denoise
 
 
 @dataclass(frozen=True, kw_only=True)
