@@ -237,6 +237,16 @@ def test_batches_are_the_same_from_any_number_of_workers(num_workers):
     assert batches[0]["gt"].shape == (6, 16, 16, 3)
 
 
+def test_each_low_quality_image_of_a_batch_stands_beside_its_ground_truth():
+    dataset = patches(given=given_pairs(), given_share=0.3, in_worker=mean_of_squares)
+    for batch in load(0):
+        for gt, lq, number in zip(batch["gt"], batch["lq"], batch["number"], strict=True):
+            sample = dataset[number]
+            np.testing.assert_array_equal(gt, sample["gt"])
+            assert (lq is None) == (sample["lq"] is None)
+            assert lq is None or np.array_equal(lq, sample["lq"])
+
+
 def test_a_batch_without_low_quality_images_is_collated():
     dataset = patches()
     batch = dataset.collate([dataset[0], dataset[1]])
