@@ -38,6 +38,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     _check_folders(settings)
     _check_devices(settings)
     _check_discriminator(settings)
+    _check_degradations(settings)
 
 
 def _check_discriminator(settings: Mapping[str, Any]) -> None:
@@ -59,6 +60,24 @@ def _check_discriminator(settings: Mapping[str, Any]) -> None:
             f"discriminator.input_size ({input_size}) must be equal to patch_size "
             f"({settings['patch_size']})"
         )
+
+
+def _check_degradations(settings: Mapping[str, Any]) -> None:
+    """Whoever makes low-quality images, of ground truths alone, needs all three settings."""
+    has = {
+        "data=blind": "in_worker" in settings["data"].get("train", {}),
+        "prepare=degrade": "degrader" in settings["prepare"],
+        "degradations=published": bool(settings["degradations"]),
+    }
+    if any(has.values()) and not all(has.values()):
+        missing = " ".join(choice for choice, is_there in has.items() if not is_there)
+        raise ValueError(
+            "data=blind (or blind_folder), prepare=degrade and degradations=NAME make low-quality "
+            f"images together: give {missing} too, or leave the others out"
+        )
+    pairs = (settings["validation"] or {}).get("pairs", {})
+    if "degrade" in pairs and not has["degradations=published"]:
+        raise ValueError("validation=degraded has nothing to degrade with: give validation=folder")
 
 
 def _check_devices(settings: Mapping[str, Any]) -> None:

@@ -30,8 +30,37 @@ def settings(folder: Path, **changes: object) -> dict[str, object]:
         "adversarial": {},
         "training": {},
         "trainer": ONE,
+        "degradations": {},
+        "prepare": {},
+        "data": {"train": {}},
+        "validation": None,
     }
     return values | changes
+
+
+BLIND = {
+    "degradations": {"steps": {}},
+    "prepare": {"degrader": {}},
+    "data": {"train": {"in_worker": None}},
+    "validation": {"pairs": {"degrade": {}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ({"data": {"train": {}}}, r"give data=blind too"),
+        ({"prepare": {}}, r"give prepare=degrade too"),
+        ({"degradations": {}}, r"give degradations=published too"),
+        ({"data": {"train": {}}, "prepare": {}}, r"give data=blind prepare=degrade too"),
+    ],
+)
+def test_degradations_need_all_three_who_have_a_part_in_them(tmp_path, missing, message):
+    check_settings(settings(tmp_path, **BLIND))
+    with pytest.raises(ValueError, match=message):
+        check_settings(settings(tmp_path, **BLIND | missing))
+    with pytest.raises(ValueError, match="validation=degraded has nothing to degrade with"):
+        check_settings(settings(tmp_path, validation=BLIND["validation"]))
 
 
 @pytest.mark.parametrize(
