@@ -27,7 +27,7 @@ def test_whether_a_sample_is_given_says_nothing_about_its_draw(side):
             number, seed=1, num_images=5, places=lambda _: (side, side), augment=True
         )
 
-    low = [draw(number) for number in range(4000) if fraction(1, number) < 0.5]
+    low = [draw(number) for number in range(1500) if fraction(1, number) < 0.5]
     for values, largest in (
         ([one.top for one in low], side - 1),
         ([one.image for one in low], 4),

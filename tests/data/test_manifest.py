@@ -60,3 +60,4 @@ def test_a_manifest_of_the_first_format_is_read(tmp_path):
     del fields["settings"]["multi_scale"], fields["settings"]["skip_small"]
     (tmp_path / "manifest.json").write_text(json.dumps(fields))
     assert read_manifest(tmp_path) == MANIFEST
+    assert (SETTINGS.multi_scale, SETTINGS.skip_small) == (False, None)
