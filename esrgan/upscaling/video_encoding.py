@@ -1,0 +1,104 @@
+"""Pieces of a result: encoded frames in files of their own, each of which can be decoded alone."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from esrgan.data import Picture
+from esrgan.files import writing_whole
+from esrgan.upscaling.enlarge import resize
+from esrgan.upscaling.video_codecs import CODECS
+from esrgan.upscaling.video_colours import Colours, to_frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoding:
+    """How all frames of a result are encoded."""
+
+    codec: str
+    crf: int
+    height: int
+    width: int
+    colours: Colours
+    time_base: Fraction
+    rate: Fraction
+    aspect: Fraction | None
+
+    @property
+    def pixel_format(self) -> str:
+        """Colours at half the size, which every player decodes: in the result that is plenty."""
+        return "yuv420p10le" if self.colours.is_deep else "yuv420p"
+
+
+def refuse_depth(codec: str, colours: Colours) -> None:
+    """Raises a ValueError where a codec, as it is built into FFmpeg here, holds 8 bits only."""
+    formats = {f.name for f in av.Codec(codec, "w").video_formats or ()}
+    if colours.is_deep and "yuv420p10le" not in formats:
+        raise ValueError(
+            f"has more than 8 bits, which --video-codec {codec} does not hold: choose libx264"
+        )
+
+
+@contextmanager
+def writing_piece(path: Path, encoding: Encoding) -> Iterator[Callable[[int, Picture], None]]:
+    """A file that is complete when the block ends well, and else does not exist.
+
+    What it yields encodes a picture, resized where it has another size, at its time. In the file,
+    times begin with 0. Most of the work is done at the end of the block.
+
+    Raises:
+        ValueError: the encoder refuses them.
+    """
+    start = None
+
+    def add(time: int, picture: Picture) -> None:
+        nonlocal start
+        start = time if start is None else start
+        resized = resize(picture, height=encoding.height, width=encoding.width)
+        frame = to_frame(resized, encoding.colours, encoding.pixel_format)
+        frame.pts, frame.time_base = time - start, encoding.time_base
+        with _failures_named(encoding):
+            container.mux(stream.encode(frame))
+
+    with (
+        writing_whole(path, overwrite=False) as file,
+        _failures_named(encoding),
+        av.open(file, "w", format="mp4") as container,
+    ):
+        stream = _add_stream(container, encoding)
+        yield add
+        container.mux(stream.encode())
+
+
+@contextmanager
+def _failures_named(encoding: Encoding) -> Iterator[None]:
+    try:
+        yield
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):  # of the disk
+            raise OSError(error.errno, error.strerror) from error
+        size = f"{encoding.width} x {encoding.height} pixels"
+        raise ValueError(f"{encoding.codec} cannot encode {size}: {error.strerror}") from error
+
+
+def _add_stream(container: OutputContainer, encoding: Encoding) -> VideoStream:
+    codec = CODECS[encoding.codec]
+    options = {"crf": str(encoding.crf), **codec.options}
+    stream = container.add_stream(encoding.codec, rate=encoding.rate, options=options)
+    if not isinstance(stream, VideoStream):
+        raise AssertionError("unreachable: all codecs in the table are of videos")
+    context = stream.codec_context
+    context.width, context.height = encoding.width, encoding.height
+    context.pix_fmt = encoding.pixel_format
+    context.time_base = encoding.time_base
+    context.sample_aspect_ratio = encoding.aspect or Fraction(0)
+    colours = encoding.colours
+    context.colorspace, context.color_range = colours.matrix, colours.range
+    context.color_primaries, context.color_trc = colours.primaries, colours.transfer
+    return stream
