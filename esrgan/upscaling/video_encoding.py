@@ -1,5 +1,6 @@
 """Pieces of a result: encoded frames in files of their own, each of which can be decoded alone."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ def _failures_named(encoding: Encoding) -> Iterator[None]:
 
 def _add_stream(container: OutputContainer, encoding: Encoding) -> VideoStream:
     codec = CODECS[encoding.codec]
+    os.environ.setdefault("SVT_LOG", "1")  # errors only: its other lines would go to the terminal
     options = {"crf": str(encoding.crf), **codec.options}
     stream = container.add_stream(encoding.codec, rate=encoding.rate, options=options)
     if not isinstance(stream, VideoStream):

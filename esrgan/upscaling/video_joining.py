@@ -12,7 +12,7 @@ from fractions import Fraction
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -22,7 +22,7 @@ from av.stream import Disposition, Stream
 from esrgan.upscaling.video_codecs import CODECS, FORMATS
 from esrgan.upscaling.video_reading import Video, opened, video_stream
 
-AnyPacket = Packet[Stream]
+AnyPacket: TypeAlias = "Packet[Stream]"  # which takes no type at run time
 
 # What a file says of itself, which is of the result no more; and of the enlarged stream all but
 # these, among them its size and bit rate

@@ -17,7 +17,7 @@ Asked = Mapping[str, str | int | float | bool | None]
 """What a result depends on, by the names a user knows."""
 
 _JOURNAL, _LOCK = "upscaling.json", "lock"
-_PIECE, _CUT_SHORT = "piece_{:06}.mp4", ".*.partial"
+_PIECE, _PIECES, _CUT_SHORT = "piece_{:06}.mp4", "piece_*.mp4", ".*.partial"
 
 
 def partial_folder(target: Path) -> Path:
@@ -51,15 +51,23 @@ def open_partial(target: Path, asked: Asked) -> Iterator[Path]:
             _refuse_changes(folder, json.loads(journal.read_text()), asked)
         else:
             write_whole(journal, json.dumps(dict(asked), indent=2).encode(), overwrite=False)
-        yield folder
+        try:
+            yield folder
+        finally:
+            if not pieces_in(folder):  # nothing to go on with
+                remove_partial(folder)
+
+
+def pieces_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob(_PIECES))
 
 
 def remove_partial(folder: Path) -> None:
-    """When the result is there; what else somebody put into the folder stays."""
-    for path in [*folder.glob(_PIECE.format(0).replace("000000", "*")), folder / _JOURNAL]:
+    """What else somebody put into the folder stays."""
+    for path in [*pieces_in(folder), folder / _JOURNAL]:
         path.unlink(missing_ok=True)
-    (folder / _LOCK).unlink(missing_ok=True)
-    with suppress(OSError):
+    with suppress(OSError):  # which Windows raises where the lock is held, and all for other files
+        (folder / _LOCK).unlink(missing_ok=True)
         folder.rmdir()
 
 
@@ -78,9 +86,13 @@ def _refuse_changes(folder: Path, before: Asked, asked: Asked) -> None:
         then, now = before.get(name), asked.get(name)
         if then != now:
             raise ValueError(
-                f"{folder} was begun with {name} {then}, not {now}: give what it was begun with, "
-                "or remove the folder to begin anew"
+                f"{folder} was begun with {name} {_told(then)}, and now it is {_told(now)}: give "
+                "what it was begun with, or remove the folder to begin anew"
             )
+
+
+def _told(value: object) -> str:
+    return "unset" if value is None or value is False else str(value)
 
 
 def digest(path: Path) -> str:

@@ -89,7 +89,8 @@ def opened(path: Path, **options: str) -> Iterator[InputContainer]:
             f"file:{path.absolute()}", options=options, metadata_errors="surrogateescape"
         )
     except av.FFmpegError as error:
-        raise ValueError(f"cannot be read as a video: {error.strerror}") from error
+        reason = f"it is damaged, cut short or none ({error.strerror})"
+        raise ValueError(f"cannot be read as a video: {reason}") from error
     with container:
         yield container
 
@@ -171,13 +172,13 @@ def _refuse_truncated(
 ) -> None:
     if not num_packets:
         raise ValueError("holds no frames")
-    fix = "the file is truncated: copy or download it again"
+    fix = "it is cut short: copy or download it again"
     if num_packets < stream.frames:
-        raise ValueError(f"holds {num_packets} of the {stream.frames} frames it lists: {fix}")
+        raise ValueError(f"holds {num_packets} of the {stream.frames} frames it lists, {fix}")
     if container.duration and container.format.name.startswith(_HAVE_DURATION):
         expected = (container.start_time + container.duration) / _MICROSECONDS
         if end < expected - _SLACK:
-            raise ValueError(f"ends after {end:.2f} of {expected:.2f} s: {fix}")
+            raise ValueError(f"ends after {end:.2f} of {expected:.2f} s, {fix}")
 
 
 def read_frames(video: Video, *, wanted: Callable[[int], bool]) -> Iterator[Frame]:

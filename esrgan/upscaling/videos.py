@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from esrgan.files import writing_whole
+from esrgan.files import refuse_existing, writing_whole
 from esrgan.upscaling.enlarge import enlarge
 from esrgan.upscaling.jobs import Job
 from esrgan.upscaling.video_encoding import Encoding, refuse_depth, writing_piece
@@ -56,6 +56,7 @@ def upscale_video(job: Job, video: Video, work: VideoWork, *, show: Show) -> Non
         ValueError: the video cannot be decoded, or the unfinished result not be gone on with.
         OSError: nothing can be written.
     """
+    refuse_existing(job.target, overwrite=work.overwrite)  # it may have appeared in the meantime
     asked: Asked = {
         "the video": digest(job.source),
         **work.asked,
