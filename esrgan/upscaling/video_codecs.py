@@ -15,11 +15,19 @@ class Codec(NamedTuple):
     suffixes: tuple[str, ...]
     """Of files that can hold it; the last one can hold everything."""
 
+    smallest_side: int = 2
+
 
 _MKV = ".mkv"
 CODECS = {
     "libx264": Codec(18, 51, {"preset": "medium"}, (".mp4", ".m4v", ".mov", _MKV)),
-    "libx265": Codec(20, 51, {"x265-params": "log-level=none"}, (".mp4", ".m4v", ".mov", _MKV)),
+    "libx265": Codec(
+        20,
+        51,
+        {"x265-params": "log-level=none"},
+        (".mp4", ".m4v", ".mov", _MKV),
+        64,  # with less it writes beyond its memory: 4.1, at 48 x 32
+    ),
     "libsvtav1": Codec(25, 63, {}, (".mp4", _MKV)),
     "libvpx-vp9": Codec(24, 63, {"b": "0", "row-mt": "1"}, (".mp4", _MKV)),
 }

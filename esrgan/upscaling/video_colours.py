@@ -26,6 +26,9 @@ _EXACT = (
 _RGB, _BT709, _UNSAID, _BT601 = 0, 1, 2, 6
 _MATRICES = {_BT709: "BT.709", 4: "FCC", 5: "BT.601", _BT601: "BT.601", 7: "240M", 9: "BT.2020"}
 _LIMITED, _FULL = 1, 2
+_SWS = {_BT601: 5}
+"""Numbers of matrices where those of FFmpeg's converter differ."""
+
 _HD_LINES = 720
 
 
@@ -77,11 +80,15 @@ def colours_of(frame: av.VideoFrame) -> Colours:
 
 
 def to_picture(frame: av.VideoFrame, colours: Colours) -> Picture:
-    """Raises a ValueError where pixels are transparent, which a result cannot hold."""
+    """Of more than 8 bits, FFmpeg makes white 65283 of 65535, and the reverse in `to_frame`.
+
+    Raises:
+        ValueError: pixels are transparent, which a result cannot hold.
+    """
     names = ("rgb24", "rgb48le", "rgba", "rgba64le")
     pixels = frame.to_ndarray(
         format=names[colours.is_deep + 2 * colours.has_alpha],
-        src_colorspace=colours.matrix,
+        src_colorspace=_SWS.get(colours.matrix, colours.matrix),
         src_color_range=colours.range,
         interpolation=_EXACT,
     )
@@ -97,7 +104,7 @@ def to_frame(picture: Picture, colours: Colours, pixel_format: str) -> av.VideoF
     rgb = av.VideoFrame.from_ndarray(picture.colour, name)
     frame = rgb.reformat(
         format=pixel_format,
-        dst_colorspace=colours.matrix,
+        dst_colorspace=_SWS.get(colours.matrix, colours.matrix),
         dst_color_range=colours.range,
         interpolation=_EXACT,
     )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -37,13 +38,22 @@ class Encoding:
         return "yuv420p10le" if self.colours.is_deep else "yuv420p"
 
 
-def refuse_depth(codec: str, colours: Colours) -> None:
-    """Raises a ValueError where a codec, as it is built into FFmpeg here, holds 8 bits only."""
-    formats = {f.name for f in av.Codec(codec, "w").video_formats or ()}
-    if colours.is_deep and "yuv420p10le" not in formats:
+def refuse_unfit(encoding: Encoding) -> None:
+    """Raises a ValueError where a codec, as it is built into FFmpeg here, cannot do it."""
+    formats = {f.name for f in av.Codec(encoding.codec, "w").video_formats or ()}
+    if encoding.pixel_format not in formats:
         raise ValueError(
-            f"has more than 8 bits, which --video-codec {codec} does not hold: choose libx264"
+            f"has more than 8 bits, which {encoding.codec} does not hold: --video-codec libx264"
         )
+    smallest = CODECS[encoding.codec].smallest_side
+    if min(encoding.height, encoding.width) < smallest:
+        raise ValueError(
+            f"becomes {encoding.width} x {encoding.height} pixels, and {encoding.codec} needs "
+            f"{smallest} on each side: --video-codec libx264"
+        )
+    with _failures_named(encoding), av.open(BytesIO(), "w", format="mp4") as trial:
+        _add_stream(trial, encoding)
+        trial.start_encoding()
 
 
 @contextmanager
@@ -89,9 +99,14 @@ def _failures_named(encoding: Encoding) -> Iterator[None]:
 
 
 def _add_stream(container: OutputContainer, encoding: Encoding) -> VideoStream:
-    codec = CODECS[encoding.codec]
+    from esrgan.hardware import cpu_has_avx512  # not before: with torch, it takes seconds
+
     os.environ.setdefault("SVT_LOG", "1")  # errors only: its other lines would go to the terminal
-    options = {"crf": str(encoding.crf), **codec.options}
+    options = {"crf": str(encoding.crf), **CODECS[encoding.codec].options}
+    if encoding.codec == "libx264" and cpu_has_avx512():
+        # By its AVX-512 code (r3223 to now), the same frames are encoded in another way each time,
+        # depending on what else a machine does; without "mbtree=1" or with AVX2, in one way
+        options["x264-params"] = "asm=AVX2"
     stream = container.add_stream(encoding.codec, rate=encoding.rate, options=options)
     if not isinstance(stream, VideoStream):
         raise AssertionError("unreachable: all codecs in the table are of videos")

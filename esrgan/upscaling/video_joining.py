@@ -179,9 +179,9 @@ def _read_piece(path: Path, result: Stream) -> tuple[list[AnyPacket], list[tuple
 
 
 def _before(times: Sequence[int], number: int) -> list[int]:
-    """So many times before the first one, as far apart as those after it."""
-    step = (times[min(number, len(times) - 1)] - times[0]) // max(number, 1)
-    return [times[0] - max(step, 1) * back for back in range(number, 0, -1)]
+    """The first times, earlier by so many frames: FFmpeg's MP4 takes no others for a shift."""
+    shift = times[min(number, len(times) - 1)] - times[0]
+    return [time - max(shift, number) for time in times[:number]]
 
 
 def _copied_packets(source: InputContainer, copies: Mapping[int, Stream]) -> Iterator[AnyPacket]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -138,14 +139,15 @@ def scan(path: Path) -> Video:
                     end = max(end, float(last))
         except av.FFmpegError as error:
             raise ValueError(f"cannot be read after {end:.2f} s: {error.strerror}") from error
-        _refuse_truncated(container, stream, num_packets, end)
+        times.sort()
+        _refuse_truncated(container, stream, num_packets, end, times)
         if stream.time_base is None:
             raise ValueError("does not say at which times its frames are shown")
         return Video(
             path=path,
             container=container.format.name,
             num_packets=num_packets,
-            times=sorted(times),
+            times=times,
             time_base=stream.time_base,
             rate=stream.average_rate or stream.guessed_rate or Fraction(25),
             aspect=stream.sample_aspect_ratio,
@@ -168,7 +170,11 @@ def _warnings(context: VideoCodecContext) -> list[str]:
 
 
 def _refuse_truncated(
-    container: InputContainer, stream: VideoStream, num_packets: int, end: float
+    container: InputContainer,
+    stream: VideoStream,
+    num_packets: int,
+    end: float,
+    times: Sequence[int],
 ) -> None:
     if not num_packets:
         raise ValueError("holds no frames")
@@ -177,7 +183,10 @@ def _refuse_truncated(
         raise ValueError(f"holds {num_packets} of the {stream.frames} frames it lists, {fix}")
     if container.duration and container.format.name.startswith(_HAVE_DURATION):
         expected = (container.start_time + container.duration) / _MICROSECONDS
-        if end < expected - _SLACK:
+        # How long the last frame is shown, Matroska says nowhere but there
+        longest = max((later - time for time, later in pairwise(times)), default=0)
+        shown = float(longest * (stream.time_base or 0))
+        if end < expected - max(_SLACK, 2 * shown):
             raise ValueError(f"ends after {end:.2f} of {expected:.2f} s, {fix}")
 
 

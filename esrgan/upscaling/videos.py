@@ -5,7 +5,7 @@ being encoded, whatever the length.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from esrgan.files import refuse_existing, writing_whole
 from esrgan.upscaling.enlarge import enlarge
 from esrgan.upscaling.jobs import Job
-from esrgan.upscaling.video_encoding import Encoding, refuse_depth, writing_piece
+from esrgan.upscaling.video_encoding import Encoding, refuse_unfit, writing_piece
 from esrgan.upscaling.video_joining import join_pieces
 from esrgan.upscaling.video_partial import Asked, digest, open_partial, piece_path, remove_partial
 from esrgan.upscaling.video_reading import Frame, Video, read_frames
@@ -106,8 +106,7 @@ def _made(video: Video, work: VideoWork, folder: Path, *, show: Show) -> Iterato
             for frame in piece:
                 show(first.picture is None)
                 yield frame
-        while finishing:
-            finishing.popleft().result()
+        _raise_any(finishing)
 
 
 def _encoded(
@@ -124,28 +123,32 @@ def _encoded(
     """
     with ExitStack() as stack:
         add = stack.enter_context(writing_piece(path, encoding))
-        adding: deque[Future[None]] = deque()
+        adding: list[Future[None]] = []
         stack.callback(wait, adding)  # nothing may be closed that another thread writes to
         for frame in frames:
             picture = frame.picture
             if picture is None:
                 raise AssertionError("unreachable: a piece is wanted as a whole")
             sr = enlarge(picture, upscalers[picture.colour.itemsize])
-            if adding:
-                adding.popleft().result()
-            adding.append(encoders.submit(add, frame.time, sr))
+            _raise_any(adding)
+            adding[:] = [encoders.submit(add, frame.time, sr)]
             yield frame
-        adding.popleft().result()
+        _raise_any(adding)
         finishing.append(encoders.submit(stack.pop_all().close))
 
 
+def _raise_any(futures: Iterable[Future[None]]) -> None:
+    """Waits for them."""
+    for future in futures:
+        future.result()
+
+
 def _encoding(frame: Frame, video: Video, work: VideoWork) -> Encoding:
-    refuse_depth(work.codec, frame.colours)
     # Sides of colours are half of the picture's
     height, width = (
         2 * max(round(side * work.factor / 2), 1) for side in (frame.height, frame.width)
     )
-    return Encoding(
+    encoding = Encoding(
         codec=work.codec,
         crf=work.crf,
         height=height,
@@ -155,6 +158,8 @@ def _encoding(frame: Frame, video: Video, work: VideoWork) -> Encoding:
         rate=video.rate,
         aspect=video.aspect,
     )
+    refuse_unfit(encoding)
+    return encoding
 
 
 def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
