@@ -94,5 +94,7 @@ def packets(path, kind):
 def end(path):
     """Of the last frame, in seconds."""
     with av.open(str(path)) as container:
-        found = [packet for packet in container.demux(video=0) if packet.size]
-        return max((packet.pts + packet.duration) * packet.time_base for packet in found)
+        stream = container.streams.video[0]
+        if stream.duration:
+            return float((stream.start_time + stream.duration) * stream.time_base)
+        return container.duration / 1e6

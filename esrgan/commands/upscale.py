@@ -138,7 +138,9 @@ def _refuse_without_effect(
         (of_pictures, images, "videos: --crf and --video-codec have"),
         (of_videos, videos, "pictures: --quality and --format have"),
     ):
-        given = [name for name, value in options.items() if value not in (None, False)]
+        given = [
+            name for name, value in options.items() if value is not None and value is not False
+        ]
         if given and not files:
             raise ValueError(f"{given[0]} has no effect on {others}")
 

@@ -141,7 +141,7 @@ def _result_packets(
     Decoders get frames in another order than they are shown. A packet's dts, by when it has to be
     decoded, is the time of the frame that is shown as many places earlier as frames may be late.
     """
-    first = 0
+    first = shift = 0
     decoded: Iterator[int] = iter(())
     for path in pieces:
         packets, own_times = _read_piece(path, stream)
@@ -151,11 +151,16 @@ def _result_packets(
             decoded = chain(_before(times, late), times)
         if first + len(packets) >= len(times):
             raise ValueError(f"{path.parent} holds more frames than the video: remove it")
-        for packet, (pts, _) in zip(packets, own_times, strict=True):
+        for place, (packet, (pts, _)) in enumerate(zip(packets, own_times, strict=True), first):
             number = first + bisect_left(shown, pts)
+            dts = next(decoded)
+            shift = times[0] - dts if place == 0 else shift
+            # MP4 adds up durations in the order of decoding, of which only the last is not told by
+            # the next dts: with this, they end where the last frame does
+            is_last = place == len(times) - 2
+            duration = times[-1] - shift - dts if is_last else times[number + 1] - times[number]
             packet.time_base, packet.stream = time_base, stream
-            packet.pts, packet.dts = times[number], next(decoded)
-            packet.duration = times[number + 1] - times[number]
+            packet.pts, packet.dts, packet.duration = times[number], dts, max(duration, 1)
             yield packet
         first += len(packets)
     if first + 1 < len(times):

@@ -45,6 +45,9 @@ class Video:
     times: Sequence[int]
     """Of the frames, as far as packets have them, in units of `time_base`, sorted."""
 
+    end: int | None
+    """Of the last frame, where the video says it for all of them."""
+
     time_base: Fraction
     rate: Fraction
     """Frames per second, on average."""
@@ -148,11 +151,19 @@ def scan(path: Path) -> Video:
             container=container.format.name,
             num_packets=num_packets,
             times=times,
+            end=_end(container, stream),
             time_base=stream.time_base,
             rate=stream.average_rate or stream.guessed_rate or Fraction(25),
             aspect=stream.sample_aspect_ratio,
             warnings=_warnings(stream.codec_context),
         )
+
+
+def _end(container: InputContainer, stream: VideoStream) -> int | None:
+    """In MP4, packets last until the next is decoded, not shown: the last one's tells nothing."""
+    if not container.format.name.startswith("mov,mp4") or not stream.duration:
+        return None
+    return (stream.start_time or 0) + stream.duration
 
 
 def _warnings(context: VideoCodecContext) -> list[str]:

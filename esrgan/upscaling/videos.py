@@ -78,7 +78,7 @@ def upscale_video(job: Job, video: Video, work: VideoWork, *, show: Show) -> Non
                 video,
                 pieces,
                 times=times,
-                end=frame.time + max(frame.duration, 1),
+                end=max(video.end or frame.time + frame.duration, frame.time + 1),
                 rotation=frame.rotation,
             )
     remove_partial(folder)

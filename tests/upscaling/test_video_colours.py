@@ -93,5 +93,5 @@ def test_opaque_alpha_is_dropped_and_transparency_refused():
 def test_grey_and_unknown_matrices():
     grey = av.VideoFrame.from_ndarray(np.full((16, 16), 128, np.uint8), "gray")
     assert colours_of(grey).is_grey
-    with pytest.raises(ValueError, match="matrix 14 of ITU-T H.273, which cannot be converted"):
+    with pytest.raises(ValueError, match=r"matrix 14 of ITU-T H.273, which cannot be converted"):
         colours_of(yuv(0, 0, 0, matrix=14))

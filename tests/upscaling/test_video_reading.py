@@ -53,7 +53,7 @@ def test_a_video_that_ends_too_early_is_refused_before_any_frame(clips, tmp_path
     cut = tmp_path / "cut.mp4"
     fast = write_clip(clips / "fast.mp4", sound=False, container_options={"movflags": "faststart"})
     cut.write_bytes(fast.read_bytes()[:-1500])
-    with pytest.raises(ValueError, match="holds .. of the 75 frames it lists, it is cut short"):
+    with pytest.raises(ValueError, match=r"holds .. of the 75 frames it lists, it is cut short"):
         scan(cut)
     matroska = write_clip(clips / "clip.mkv")
     cut = tmp_path / "cut.mkv"
