@@ -12,7 +12,7 @@ COMMANDS = {
     "check-data": "check data sets against what was written",
     "download": "fetch published data sets, benchmarks and weights",
     "evaluate": "score networks and results on benchmarks",
-    "upscale": "enlarge pictures by a trained network",
+    "upscale": "enlarge pictures and videos by a trained network",
     "interpolate": "mix two trained networks",
     "export": "write a trained network for other programs",
     "report": "compare runs: their settings, metrics and cost",
