@@ -130,7 +130,7 @@ def _upscale_one(job: Job, work: "VideoWork") -> str:
     video = scan(job.source)
     warnings = [*video.warnings]
     if left_out := streams_left_out(job.source, job.target.suffix):
-        warnings.append(f"loses what {job.target.suffix} cannot hold: {', '.join(left_out)}")
+        warnings.append(f"is enlarged without {', '.join(left_out)}")
     sys.stderr.writelines(f"warning: {job.source} {warning}\n" for warning in warnings)
     start, were_there, made = time.monotonic(), 0, 0
     with tqdm(total=video.num_packets, unit="frame", desc=job.source.name, disable=None) as bar:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
@@ -51,7 +51,7 @@ def refuse_unfit(encoding: Encoding) -> None:
             f"becomes {encoding.width} x {encoding.height} pixels, and {encoding.codec} needs "
             f"{smallest} on each side: --video-codec libx264"
         )
-    with _failures_named(encoding), av.open(BytesIO(), "w", format="mp4") as trial:
+    with _encoding_named(encoding), av.open(BytesIO(), "w", format="mp4") as trial:
         _add_stream(trial, encoding)
         trial.start_encoding()
 
@@ -74,12 +74,12 @@ def writing_piece(path: Path, encoding: Encoding) -> Iterator[Callable[[int, Pic
         resized = resize(picture, height=encoding.height, width=encoding.width)
         frame = to_frame(resized, encoding.colours, encoding.pixel_format)
         frame.pts, frame.time_base = time - start, encoding.time_base
-        with _failures_named(encoding):
+        with _encoding_named(encoding):
             container.mux(stream.encode(frame))
 
     with (
         writing_whole(path, overwrite=False) as file,
-        _failures_named(encoding),
+        _encoding_named(encoding),
         av.open(file, "w", format="mp4") as container,
     ):
         stream = _add_stream(container, encoding)
@@ -88,14 +88,19 @@ def writing_piece(path: Path, encoding: Encoding) -> Iterator[Callable[[int, Pic
 
 
 @contextmanager
-def _failures_named(encoding: Encoding) -> Iterator[None]:
+def failures_named(what: str) -> Iterator[None]:
+    """Makes of FFmpeg's errors those of a disk, or a ValueError that begins with what failed."""
     try:
         yield
     except av.FFmpegError as error:
-        if isinstance(error, OSError):  # of the disk
+        if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror) from error
-        size = f"{encoding.width} x {encoding.height} pixels"
-        raise ValueError(f"{encoding.codec} cannot encode {size}: {error.strerror}") from error
+        raise ValueError(f"{what}: {error.strerror}") from error
+
+
+def _encoding_named(encoding: Encoding) -> AbstractContextManager[None]:
+    size = f"{encoding.width} x {encoding.height} pixels"
+    return failures_named(f"{encoding.codec} cannot encode {size}")
 
 
 def _add_stream(container: OutputContainer, encoding: Encoding) -> VideoStream:

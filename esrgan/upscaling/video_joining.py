@@ -20,6 +20,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from esrgan.upscaling.video_codecs import CODECS, FORMATS
+from esrgan.upscaling.video_encoding import failures_named
 from esrgan.upscaling.video_reading import Video, opened, video_stream
 
 AnyPacket: TypeAlias = "Packet[Stream]"  # which takes no type at run time
@@ -94,6 +95,7 @@ def join_pieces(
             different ways.
     """
     with (
+        failures_named(f"{suffix} cannot hold what is in it"),
         opened(video.path) as source,
         opened(pieces[0]) as piece,
         av.open(file, "w", format=FORMATS[suffix], metadata_errors="surrogateescape") as container,

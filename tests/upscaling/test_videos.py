@@ -44,7 +44,7 @@ def test_each_frame_is_enlarged_in_its_place(clip, tmp_path):
 
 def variable(number):
     rng = np.random.default_rng(number)
-    return np.cumsum(rng.integers(300, 9000, 130)).tolist()
+    return np.cumsum(rng.integers(300, 9000, 100)).tolist()
 
 
 @pytest.mark.parametrize("name", ["x.mp4", "x.mkv"])
@@ -53,7 +53,7 @@ def test_times_are_kept_to_the_tick_and_sound_to_the_byte(tmp_path, name):
     times = variable(1)
     times = [*times[:PIECE], *(time + 500_000 for time in times[PIECE:])]
     base = Fraction(1, 90000) if name == "x.mp4" else Fraction(1, 1000)
-    source = write_clip(tmp_path / name, num_frames=130, times=times, time_base=base)
+    source = write_clip(tmp_path / name, num_frames=100, times=times, time_base=base)
     upscale(source, tmp_path / f"result_{name}")
     assert decoded(tmp_path / f"result_{name}")[1] == decoded(source)[1]
     assert end(tmp_path / f"result_{name}") == pytest.approx(end(source), abs=1 / RATE)
@@ -127,6 +127,14 @@ def test_sides_become_even(tmp_path, factor, size):
     upscale(source, tmp_path / "x.mkv", factor=factor)
     frames, _ = decoded(tmp_path / "x.mkv")
     assert [frame.shape[:2] for frame in frames] == [size] * 3
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, PIECE + 1])
+def test_a_piece_may_be_of_one_frame(tmp_path, num_frames):
+    source = write_clip(tmp_path / "clip.mp4", num_frames=num_frames)
+    upscale(source, tmp_path / "x.mp4")
+    assert decoded(tmp_path / "x.mp4")[1] == decoded(source)[1]
+    assert end(tmp_path / "x.mp4") == end(source)
 
 
 def about(path):
