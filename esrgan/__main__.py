@@ -13,7 +13,7 @@ COMMANDS = {
     "download": "fetch published data sets, benchmarks and weights",
     "preview": "show what a training will see: samples, degradations, how strong they are",
     "evaluate": "score networks and results on benchmarks",
-    "upscale": "enlarge pictures by a trained network",
+    "upscale": "enlarge pictures and videos by a trained network",
     "interpolate": "mix two trained networks",
     "export": "write a trained network for other programs",
     "report": "compare runs: their settings, metrics and cost",

@@ -17,17 +17,19 @@ GIVE_OVERWRITE = "choose another name, or give --overwrite"
 
 
 @contextmanager
-def writing_whole(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
+def writing_whole(path: Path, *, overwrite: bool, until: Path | None = None) -> Iterator[IO[bytes]]:
     """A file to write to, which gets its name when the block ends well; it is on the disk then.
 
-    After an error, also of the machine, there is what was there before.
+    After an error, also of the machine, there is what was there before. `until` is the folder where
+    it is until then, on the same disk: None is that of `path`. A kill leaves it there, as a hidden
+    file that ends in .partial.
 
     Raises:
         ValueError: `path` exists, and `overwrite` is not set.
     """
     refuse_existing(path, overwrite=overwrite)
     # Its own name, not a longer form of the other, which may be as long as names can be
-    partial = path.with_name(f".{os.getpid()}-{next(_numbers)}.partial")
+    partial = (until or path.parent) / f".{os.getpid()}-{next(_numbers)}.partial"
     with written_or_gone(partial) as file:
         yield file
     try:

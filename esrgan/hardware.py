@@ -65,6 +65,10 @@ def cpu_multiplies_bf16() -> bool:
     return CPU_FLAGS.exists() and not names.isdisjoint(CPU_FLAGS.read_text().split())
 
 
+def cpu_has_avx512() -> bool:
+    return "AVX512" in torch.backends.cpu.get_cpu_capability()
+
+
 def free_memory() -> int:
     """Bytes of the host's memory that programs can have without others being swapped out."""
     return int(psutil.virtual_memory().available)

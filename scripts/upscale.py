@@ -1,4 +1,4 @@
-"""Enlarge pictures by a trained network; also installed as `esrgan-upscale`."""
+"""Enlarge pictures and videos by a trained network; also installed as `esrgan-upscale`."""
 
 from esrgan.commands.upscale import main
 

@@ -1,8 +1,9 @@
-"""Enlarge pictures by a trained network.
+"""Enlarge pictures and videos by a trained network.
 
 WEIGHTS is a file (.pth, .safetensors, a checkpoint) or the folder of a run, which stands for its
 newest release or checkpoint. IMAGES are files, folders with all their subfolders, or patterns.
 PNG, JPEG, WebP, BMP and TIFF are read; 16 bits, grey, transparency and colour profiles are kept.
+Videos are named one by one or by a pattern, as 'clips/*.mp4'; sound and subtitles are kept.
 
 example: upscale.py experiments/esrgan photos --output results
 """
@@ -21,11 +22,13 @@ from tqdm import tqdm
 
 from esrgan.commands import DEVICE_HELP
 from esrgan.commands.mixing import Mixing, add_mixing_options, check_mixing, mixed_with
+from esrgan.commands.upscale_videos import plan_videos, split, upscale_videos, video_work
 from esrgan.data import ImageError, Picture, image_size, read_picture, refuse_losses, write_picture
 from esrgan.errors import FAILED, refuse_below_one, report_errors
 from esrgan.runs import find_weights
 from esrgan.upscaling.enlarge import enlarge, resize
-from esrgan.upscaling.jobs import Existing, Job, find_images, plan_jobs, run_jobs
+from esrgan.upscaling.jobs import Existing, Found, Job, find_images, plan_jobs, run_jobs
+from esrgan.upscaling.video_codecs import CODECS, DEFAULT_CODEC, refuse_crf
 
 if TYPE_CHECKING:
     from esrgan.inference import Upscaler
@@ -51,6 +54,8 @@ class Arguments:
     tile: int | None
     precision: str
     device: str | None
+    video_codec: str | None
+    crf: int | None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,6 +84,8 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     precisions = ("auto", "fp32", "bf16", "fp16")
     add("--precision", choices=precisions, default="auto", help="default: the device's fastest")
     add("--device", help=DEVICE_HELP)
+    add("--video-codec", choices=tuple(CODECS), help=f"of videos; default: {DEFAULT_CODEC}")
+    add("--crf", type=int, metavar="N", help="of videos: 0 is best; default: the codec's")
     given = vars(parser.parse_args(argv))
     mixing = Mixing(**{field.name: given.pop(field.name) for field in fields(Mixing)})
     arguments = Arguments(**given, mixing=mixing)
@@ -95,24 +102,51 @@ def _check(arguments: Arguments) -> None:
         raise ValueError("--quality has no effect on png: choose --format jpg or webp")
     if quality is not None and not 1 <= quality <= 100:
         raise ValueError(f"--quality ({quality}) must be from 1 to 100")
+    if arguments.crf is not None:
+        refuse_crf(arguments.crf, arguments.video_codec or DEFAULT_CODEC)
     refuse_below_one({"tile": arguments.tile})
     if "/" in arguments.suffix or "\\" in arguments.suffix:
         raise ValueError(f"--suffix ({arguments.suffix}) must be without slashes")
 
 
 def _run(arguments: Arguments) -> int:
-    images = find_images(arguments.images, output=arguments.output)
-    ending = f"{arguments.suffix}.{arguments.format}"
-    jobs = plan_jobs(images, arguments.output, ending=ending, existing=arguments.existing)
-    if len(jobs) < len(images):
-        print(f"{len(images) - len(jobs)} of {len(images)} exist and are left")
-    return FAILED if jobs and _upscale_all(jobs, arguments) else 0
-
-
-def _upscale_all(jobs: Sequence[Job], arguments: Arguments) -> int:
-    """Returns how many failed. Their names and reasons are written when all have been tried."""
+    found = find_images(arguments.images, output=arguments.output)
+    images, videos = split(found)
+    _refuse_without_effect(arguments, images, videos)
+    folder, existing, suffix = arguments.output, arguments.existing, arguments.suffix
+    codec = arguments.video_codec or DEFAULT_CODEC
+    jobs = plan_jobs(images, folder, ending=f"{suffix}.{arguments.format}", existing=existing)
+    clips = plan_videos(videos, folder, suffix=suffix, codec=codec, existing=existing)
+    if left := len(found) - len(jobs) - len(clips):
+        print(f"{left} of {len(found)} exist and are left")
+    if not jobs and not clips:
+        return 0
     upscalers, about = _open_network(arguments)
     print(about)
+    failed = FAILED if jobs and _upscale_all(jobs, arguments, upscalers) else 0
+    return (upscale_videos(clips, video_work(arguments, upscalers)) if clips else 0) or failed
+
+
+def _refuse_without_effect(
+    arguments: Arguments, images: Sequence[Found], videos: Sequence[Found]
+) -> None:
+    of_pictures = {"--quality": arguments.quality, "--format": arguments.format != "png"}
+    of_videos = {"--video-codec": arguments.video_codec, "--crf": arguments.crf}
+    for options, files, others in (
+        (of_pictures, images, "videos: --crf and --video-codec have"),
+        (of_videos, videos, "pictures: --quality and --format have"),
+    ):
+        given = [
+            name for name, value in options.items() if value is not None and value is not False
+        ]
+        if given and not files:
+            raise ValueError(f"{given[0]} has no effect on {others}")
+
+
+def _upscale_all(
+    jobs: Sequence[Job], arguments: Arguments, upscalers: Mapping[int, "Upscaler"]
+) -> int:
+    """Returns how many failed. Their names and reasons are written when all have been tried."""
     factor = upscalers[1].scale if arguments.outscale is None else arguments.outscale
     failures, num_pixels, start = [], 0, time.monotonic()
     with tqdm(unit="px", unit_scale=True, disable=None) as bar:

@@ -1,1 +1,1 @@
-"""Enlarging a user's pictures: which files, in which threads, and what becomes of transparency."""
+"""Enlarging a user's pictures and videos: which files, in which threads, and what is kept."""

@@ -16,7 +16,8 @@ from typing import NamedTuple, Protocol
 from esrgan.data import ImageError, Picture, list_images
 from esrgan.files import nearest_existing
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+FULL = {errno.ENOSPC, errno.EDQUOT}
+"""Numbers of errors that say so of a disk."""
 
 
 class Found(NamedTuple):
@@ -186,7 +187,7 @@ def _finish(writing: deque[tuple[Job, Future[int]]]) -> Iterator[Done]:
         try:
             yield Done(job, future.result())
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 raise ValueError(
                     f"{job.target} cannot be written: {error.strerror}. Make room, and go on with "
                     "--skip-existing"

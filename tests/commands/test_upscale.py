@@ -373,7 +373,7 @@ except SystemExit as exit_:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0
-    assert "Enlarge pictures by a trained network" in done.stdout
+    assert "Enlarge pictures and videos by a trained network" in done.stdout
     images, weights = done.stderr.splitlines()
     assert images.startswith("error: nowhere.png must be a file")
     assert weights.startswith("error: nowhere.pth must be a file of weights")

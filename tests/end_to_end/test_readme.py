@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from small_videos import write_clip
 
 from esrgan.__main__ import COMMANDS
 from esrgan.commands.configs import configs_folder
@@ -94,6 +95,7 @@ def home(tmp_path: Path) -> Path:
     images("photos", "a", (12, 16))
     images("lq", "a", (24, 28))
     images("", "baby", (24, 28))
+    write_clip(tmp_path / "clip.mp4", num_frames=3)
     (tmp_path / "data/niqe").mkdir()
     statistics = {"mu_pris_param": np.zeros((1, 36)), "cov_pris_param": np.eye(36)}
     np.savez(tmp_path / "data/niqe/niqe_pris_params.npz", **statistics)
