@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from esrgan.commands.mixing import mixed_with
 from esrgan.data import ImageError, image_size
 from esrgan.errors import FAILED, STOPPED
 from esrgan.runs import find_weights
@@ -25,7 +26,16 @@ if TYPE_CHECKING:
     from esrgan.upscaling.videos import VideoWork  # only its name: PyAV need not be installed
 
 # Options that change no frame of a video, or are compared by what they stand for
-_NOT_OF_FRAMES = {"weights", "images", "output", "format", "quality", "suffix", "existing", "other"}
+_NOT_OF_FRAMES = {
+    "weights",
+    "images",
+    "output",
+    "format",
+    "quality",
+    "suffix",
+    "existing",
+    "mixing",
+}
 
 
 def split(found: Sequence[Found]) -> tuple[list[Found], list[Found]]:
@@ -85,7 +95,8 @@ def video_work(arguments: "Arguments", upscalers: Mapping[int, "Upscaler"]) -> "
     options = {k: v for k, v in vars(arguments).items() if k not in _NOT_OF_FRAMES}
     asked = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
     asked["WEIGHTS"] = digest(find_weights(arguments.weights))
-    asked["--with"] = arguments.other and digest(find_weights(arguments.other))
+    other, part = mixed_with(arguments.mixing, find_weights(arguments.weights))
+    asked["--with"] = other and f"{digest(other)} {part:g}"
     asked["--device"] = choose_device(arguments.device).type
     return VideoWork(
         upscalers=upscalers,
