@@ -1,7 +1,7 @@
 """How the validations of a run go: what has become worse, in plain words."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from esrgan.training.validation import Metric
@@ -33,24 +33,25 @@ class _Rule(NamedTuple):
     metrics: tuple[str, ...]
     is_broken: Callable[[float, float], bool]
     words: str
-    since_best: bool = False  # then is the best so far; else the start, if the run was validated
 
 
-_RULES = (
+_COLLAPSES = (
     _Rule(
         "collapse",
         ("PSNR-Y", "PSNR-RGB"),
         lambda now, then: then - now > _FALL_OF_PSNR,
         f"the network is collapsing. {_STOP}",
-        since_best=True,
     ),
     _Rule(
         "flat images",
         ("CONTRAST",),
         lambda now, then: now < _LEAST_CONTRAST * then,
         f"the images are becoming flat or grey. {_STOP}",
-        since_best=True,
     ),
+)
+"""Then is the best so far: a run that had got better may collapse as any other."""
+
+_DECLINES = (
     _Rule(
         "further from the truth",
         ("LPIPS", "LPIPS-VGG", "DISTS"),
@@ -81,6 +82,7 @@ _RULES = (
         "training.losses.pixel.weight",
     ),
 )
+"""Then is the start, where the run was validated, else the best so far."""
 
 
 class Course:
@@ -105,16 +107,10 @@ class Course:
         return warnings
 
     def _judge(self, now: Mapping[str, float]) -> dict[str, str]:
-        warnings: dict[str, str] = {}
-        for rule in _RULES:
-            for name in [name for name in rule.metrics if name in now and name in self.best]:
-                iteration, then = self.best[name]
-                if name in self.start and not rule.since_best:
-                    iteration, then = 0, self.start[name]
-                if rule.is_broken(now[name], then):
-                    when = f"at iteration {iteration}" if iteration else "at the start"
-                    figures = f"{name} is {now[name]:.4g}, and was {then:.4g} {when}"
-                    warnings.setdefault(rule.name, f"{figures}: {rule.words}")
+        warnings = _broken(_COLLAPSES, now, self.best)
+        if not warnings:  # else it explains all the rest
+            start = {name: (0, value) for name, value in self.start.items()}
+            warnings = _broken(_DECLINES, now, self.best | start)
         for name in [name for name in now if math.isnan(now[name])]:
             warnings[f"no {name}"] = (
                 f"{name} cannot be measured: too little is left in the images. {_STOP}"
@@ -126,3 +122,18 @@ class Course:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.start, self.best = dict(state["start"]), dict(state["best"])
+
+
+def _broken(
+    rules: Iterable[_Rule], now: Mapping[str, float], then: Mapping[str, tuple[int, float]]
+) -> dict[str, str]:
+    """Those that are broken, with the first metric that breaks them; `then` with its iteration."""
+    words: dict[str, str] = {}
+    for rule in rules:
+        for name in [name for name in rule.metrics if name in now and name in then]:
+            iteration, before = then[name]
+            if rule.is_broken(now[name], before):
+                when = f"at iteration {iteration}" if iteration else "at the start"
+                figures = f"{name} is {now[name]:.4g}, and was {before:.4g} {when}"
+                words.setdefault(rule.name, f"{figures}: {rule.words}")
+    return words

@@ -93,7 +93,7 @@ def test_a_metric_that_cannot_be_measured_is_refused_before_the_first_iteration(
     message = r"error: NIQE cannot be measured on x \(NIQE needs two blocks of 96x96 .*leave it out"
     assert re.search(message, training.stderr)
     assert not (training.run / "train.csv").exists()
-    assert server.start(tmp_path, settings | {"iterations": 3}).wait() == 0
+    assert server.start(tmp_path, settings | {"iterations": 12}).wait() == 0
 
 
 def flip_a_byte(dataset):

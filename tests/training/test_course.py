@@ -56,11 +56,11 @@ def test_what_has_become_worse_is_said(changes, name, words) -> None:
     assert re.match(words, text)
 
 
-def test_a_grey_image_is_said_to_be_one_whatever_is_measured() -> None:
+def test_a_grey_image_is_said_to_be_one_and_not_all_that_follows_from_it() -> None:
     # bird of Set5, against one grey value
     grey = {"PSNR-Y": 15.3, "CONTRAST": 0.02, "COLOR-DRIFT": 39.87, "NIQE": math.nan}
     said = course(WELL, WELL | grey)[1][1]
-    assert {"collapse", "flat images", "colours", "no NIQE"} == said.keys()
+    assert said.keys() == {"collapse", "flat images", "no NIQE"}
 
 
 def test_brightness_that_comes_back_is_no_drift() -> None:
