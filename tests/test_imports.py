@@ -28,6 +28,7 @@ HYDRA_AT = {
     "esrgan/hydra_errors.py",
     "esrgan/sweeps/launch.py",
     "esrgan/commands/train.py",
+    "esrgan/commands/composition.py",
     "esrgan/commands/download.py",  # OmegaConf, to read its table
 }
 LIGHTNING_AT = {"esrgan/training", "esrgan/data/datamodule.py", "esrgan/commands/train.py"}

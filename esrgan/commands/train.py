@@ -7,6 +7,7 @@ set by its key (patch_size=192 training.optimizer.lr=1e-4); a misspelt key ends 
 what it may have meant.
 
   resume=true        continue the run that is there; auto does if there is one
+  allow_changes=true     continue it with other settings, from here on
   name=NAME          the run's folder is experiments/NAME
   --cfg job --resolve    print all settings, start nothing
   --config-dir FOLDER    experiments and other configs of your own: FOLDER/experiment/NAME.yaml
@@ -32,12 +33,15 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from pytorch_lightning import Trainer
 
-    from esrgan.runs import OpenRun, RunFolder
-    from esrgan.training import StopSignal
+    from esrgan.runs import History, OpenRun, RunFolder
+    from esrgan.training import AfterIteration
     from esrgan.types import ImagePairs
     from esrgan.weights import Generator
 
 CONFIG = "train"
+FROM_FILE = "esrgan.weights.load_generator"
+"""The target of `generator=from_file`, whose network is that of `init_from`."""
+
 log = logging.getLogger("esrgan.train")
 
 
@@ -94,20 +98,21 @@ def train(cfg: "DictConfig") -> int:
     from hydra.utils import instantiate
 
     from esrgan.hydra_errors import plain_errors
-    from esrgan.runs import RUNS, OpenRun
 
     with plain_errors():
-        settings, pairs = _checked(cfg)
-        run = OpenRun(RUNS / cfg.name, settings=settings, resume=cfg.resume)
+        settings, pairs, images = _checked(cfg)
+        run = _open(cfg, settings)
         from esrgan import training
 
         _quieten_lightning()
         state = run.folder.newest_checkpoint()
+        history = run.history_since(state)
         start = 0 if state is None else state["iteration"]
+        is_pending = state is not None and bool(state.get("is_pending"))
 
         data = instantiate(cfg.data, train={"pairs": pairs}, start_iteration=start)
-        validation = instantiate(cfg.validation) if cfg.validation_set else None
-        generator = new_generator(cfg, with_weights=state is None)
+        validation = instantiate(cfg.validation, pairs=images) if images is not None else None
+        generator = new_generator(cfg) if state is None else continued_generator(cfg, state)
         stage = instantiate(cfg.training, generator=generator, _convert_="all")
 
         stop = training.StopSignal()
@@ -119,65 +124,110 @@ def train(cfg: "DictConfig") -> int:
             stop=stop,
             resume_from=state,
             settings=settings,
+            history=history,
         )
         trainer = instantiate(cfg.trainer, callbacks=[after_iteration], logger=False)
         loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
-        if cfg.verify and trainer.local_rank == 0:
-            data.verify()
+        if trainer.local_rank == 0:
+            if validation is not None:
+                validation.verify()
+            if cfg.verify:
+                data.verify()
 
         # What can be refused has been: nothing was written until here
-        _begin(run, trainer, loggers, settings, start=start)
-        if start < cfg.iterations:
+        first = start if is_pending else start + 1
+        _begin(run, trainer, loggers, settings, first=first, history=history)
+        if first <= cfg.iterations:
             trainer.fit(stage, data)
-        return _end(run.folder, trainer, generator, stop, resumed=bool(cfg.resume))
+        return _end(run.folder, trainer, generator, after_iteration, resumed=bool(cfg.resume))
 
 
-def _checked(cfg: "DictConfig") -> tuple[dict[str, Any], "ImagePairs"]:
-    """The settings as plain containers, if they can work, and the pairs to train on, unread.
+def _open(cfg: "DictConfig", settings: dict[str, Any]) -> "OpenRun":
+    from esrgan.commands.composition import composition_of
+    from esrgan.runs import RUNS, OpenRun
 
+    composition = composition_of(cfg, config=CONFIG) if cfg.resume else None
+    return OpenRun(RUNS / cfg.name, settings=settings, resume=cfg.resume, composition=composition)
+
+
+def _checked(cfg: "DictConfig") -> tuple[dict[str, Any], "ImagePairs", "ImagePairs | None"]:
+    """The settings as plain containers, if they can work, with digests of what they name.
+
+    And the pairs to train on, and those to validate by, of which no image was decoded.
     Lightning takes seconds to import: what can be refused without it is refused before.
     """
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
+    from esrgan.commands.composition import contents_of
     from esrgan.runs.checks import check_settings, check_targets
 
     container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     settings = cast(dict[str, Any], container)
     check_settings(settings)
-    parts = settings if cfg.validation_set else settings | {"validation": None}
+    validates = bool(cfg.validation_set and cfg.validation and cfg.validation.pairs)
+    parts = settings if validates else settings | {"validation": None}
     check_targets(parts, with_lightning=False)
     pairs: ImagePairs = instantiate(cfg.data.train.pairs)
+    images: ImagePairs | None = instantiate(cfg.validation.pairs) if validates else None
     check_targets(parts, with_lightning=True)
-    return settings, pairs
+    named = {"train_set": pairs, "validation_set": images}
+    contents = contents_of(settings, {key: p for key, p in named.items() if p is not None})
+    return settings | {"content": contents}, pairs, images
 
 
-def new_generator(cfg: "DictConfig", *, with_weights: bool) -> "Generator":
-    """The generator as training starts: with random weights, or with those of `init_from`.
-
-    Where a run is continued, its weights come from a checkpoint: `init_from` may be gone.
-    """
+def new_generator(cfg: "DictConfig", *, with_weights: bool = True) -> "Generator":
+    """The generator as training starts: with random weights, or with those of `init_from`."""
     from hydra.utils import instantiate
     from pytorch_lightning import seed_everything
 
     from esrgan.weights import load_into
 
     seed_everything(cfg.seed, verbose=False)
-    if cfg.init_from and with_weights and not Path(cfg.init_from).is_file():
-        raise ValueError(
-            f"init_from ({cfg.init_from}) is not a file: train the stage before this one, name "
-            "another file of weights, or give init_from=null to start from random ones"
-        )
-    generator: Generator = instantiate(cfg.generator).train()
+    start = _start_weights(cfg) if with_weights else None
+    from_file = {"path": str(start)} if start and cfg.generator.get("_target_") == FROM_FILE else {}
+    generator: Generator = instantiate(cfg.generator, **from_file).train()
     if generator.scale != cfg.scale:
         raise ValueError(
             f"scale ({cfg.scale}) must be that of the generator: set scale={generator.scale} and "
             "train on a data set of that scale"
         )
-    if cfg.init_from and with_weights:
-        report = load_into(generator, cfg.init_from, allow_partial=cfg.init_partial)
-        log.info("%s: %s", cfg.init_from, report)
+    if start:
+        report = load_into(generator, start, allow_partial=cfg.init_partial)
+        log.info("%s: %s", start, report)
     return generator
+
+
+def continued_generator(cfg: "DictConfig", state: dict[str, Any]) -> "Generator":
+    """That of a checkpoint, which has all that is needed to build it: `init_from` may be gone."""
+    from pytorch_lightning import seed_everything
+
+    from esrgan.weights import RAW, WeightsFile, generator_in
+
+    if cfg.generator.get("_target_") != FROM_FILE:
+        return new_generator(cfg, with_weights=False)
+    seed_everything(cfg.seed, verbose=False)
+    file = WeightsFile(
+        path=Path("the checkpoint"),
+        content=state,
+        architecture=state["architecture"],
+        metadata={},
+    )
+    return generator_in(file, part=RAW).train()
+
+
+def _start_weights(cfg: "DictConfig") -> Path | None:
+    """The file that `init_from` names: itself, or the newest of a run's folder."""
+    from esrgan.runs import find_weights
+
+    if not cfg.init_from:
+        return None
+    if not Path(cfg.init_from).exists():
+        raise ValueError(
+            f"init_from ({cfg.init_from}) is not a file, nor the folder of a run: train the stage "
+            "before this one, name other weights, or give init_from=null to start from random ones"
+        )
+    return find_weights(cfg.init_from)
 
 
 def list_experiments(folders: Sequence[Path]) -> str:
@@ -198,24 +248,25 @@ def _begin(
     loggers: Sequence[Any],
     settings: dict[str, Any],
     *,
-    start: int,
+    first: int,
+    history: "History",
 ) -> None:
     """Make the run's folder and its logs; of several processes, the first one does."""
     if not trainer.is_global_zero:
         logging.getLogger("esrgan").setLevel(logging.ERROR)
         return
-    run.begin()
-    ours = {"folder": run.folder.path, "first": start + 1}
+    run.begin(history=history)
+    ours = {"folder": run.folder.path, "first": first}
     trainer.loggers = [make(**ours) if callable(make) else make for make in loggers]
     for logger in trainer.loggers:
         logger.log_hyperparams(settings)
     iterations = settings["iterations"]
-    if start < iterations:
+    if first <= iterations:
         where = f"{trainer.world_size} × {trainer.strategy.root_device.type}, {trainer.precision}"
         if settings["precision"] == "auto":
             has = "has" if "bf16" in trainer.precision else "lacks"
             where += f" (it {has} bfloat16 in hardware)"
-        log.info("%s: from iteration %d to %d on %s", run.folder.path, start, iterations, where)
+        log.info("%s: from iteration %d to %d on %s", run.folder.path, first - 1, iterations, where)
 
 
 def _quieten_lightning() -> None:
@@ -230,22 +281,29 @@ def _end(
     run: "RunFolder",
     trainer: "Trainer",
     generator: "Generator",
-    stop: "StopSignal",
+    after: "AfterIteration",
     *,
     resumed: bool,
 ) -> int:
     """Say what became of the run, and write what others can use; of several processes the first."""
+    from esrgan.runs.releases import is_whole
     from esrgan.weights import save_release
 
     if not trainer.is_global_zero:
         return 0
-    if stop.received is not None:
+    if after.stop.received is not None:
         how = "" if resumed else " with resume=true"
-        log.warning("stopped by %s; the same command%s goes on", stop.received.name, how)
+        log.warning("stopped by %s; the same command%s goes on", after.stop.received.name, how)
         return STOPPED
+    is_damaged = run.release.exists() and not is_whole(run.release)
+    if is_damaged:
+        log.warning("%s is damaged, and is written anew", run.release)
     state = run.newest_checkpoint()
-    if state is not None and not run.release.exists():
+    if state is not None and (is_damaged or not run.release.exists()):
         generator.load_state_dict(state["ema"] or state["generator"])
-        save_release(run.release, generator, metadata=run.describe(state))
+        about = run.describe(state)
+        save_release(run.release, generator, metadata=about, overwrite=is_damaged)
     log.info("the trained generator is %s", run.release)
+    if best := after.checkpoints.best():
+        log.info("%s", best)
     return 0

@@ -1,5 +1,6 @@
 """Image pairs out of a data set in LMDB form."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,19 @@ class LmdbPairs:
         if lines := [f"\n  {problem}" for problem in problems]:
             count = f"{len(lines)} problems"
             raise ValueError(f"data set {dataset.folder} has {count}:{''.join(lines)}")
+
+    def digest(self) -> str:
+        """Of all keys and records; of BasicSR's, which have no digests, of keys and sizes."""
+        dataset, whole = self._dataset, hashlib.sha256()
+        if dataset.manifest:
+            for record in read_records(dataset.folder, dataset.manifest):
+                whole.update(f"{record.key}\t{record.gt_digest}\t{record.lq_digest}\n".encode())
+        else:
+            for index in range(len(self)):
+                whole.update(f"{self.key(index)}\t{self.lq_size(index)}\n".encode())
+            for lmdb in (dataset.gt, dataset.lq):
+                whole.update(f"{(lmdb / 'data.mdb').stat().st_size}\n".encode())
+        return whole.hexdigest()
 
     def _read(self, index: int, top: int, left: int, bottom: int, right: int) -> Pair:
         height, width = self.lq_size(index)

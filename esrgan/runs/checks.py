@@ -34,6 +34,8 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     resume = settings["resume"]
     if isinstance(resume, str) and resume != "auto":
         raise ValueError(f"resume ({resume}) must be true, false or auto")
+    if settings["generator"].get("path", "") is None:
+        raise ValueError("generator=from_file is the network of init_from: give init_from=WEIGHTS")
     _check_patch_size(settings)
     _check_folders(settings)
     _check_devices(settings)

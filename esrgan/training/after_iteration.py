@@ -1,8 +1,8 @@
-"""What happens between two iterations, in its order: count, log, validate, save, stop."""
+"""What happens between two iterations, in its order: count, save, log, validate, save, stop."""
 
 import logging
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -30,6 +30,7 @@ class AfterIteration(Callback):
         stop: asked at the end of every iteration.
         resume_from: a checkpoint's content; None starts a new run.
         settings: put into every checkpoint, so that the file explains itself.
+        history: the same; where it is not that of `resume_from`, settings have changed.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class AfterIteration(Callback):
         stop: StopSignal,
         resume_from: TrainingState | None,
         settings: dict[str, Any],
+        history: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         if validation is not None:
             checkpoints.check_monitor(validation.metrics)
@@ -51,20 +53,36 @@ class AfterIteration(Callback):
         self.stop = stop
         self.progress = Progress(total=iterations, done=0, show=False)
         self.resume_from = resume_from
-        self.settings = settings
+        self.settings, self.history = settings, list(history)
         self.warnings: Mapping[str, str] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.ranks = Ranks()
         stage = _stage(pl_module)
-        if self.resume_from is not None:
-            stage.load_training_state(self.resume_from)
-            self.training_log.load_state_dict(self.resume_from["log"], stage.device)
-            self.checkpoints.load_state_dict(self.resume_from["checkpoints"])
-            self.resume_from = None  # the tensors need not stay in memory
+        is_pending = self.resume_from is not None and self._continue(stage, self.resume_from)
+        self.resume_from = None  # the tensors need not stay in memory
         if trainer.world_size > 1:  # one alone would read all its weights to compare nothing
             start = f"iteration {stage.iteration}, weights {_fingerprint(stage)}"
             self.ranks.require_equal(start, "what they start from")
+        if is_pending:
+            self._conclude(trainer, stage, again=True)
+
+    def _continue(self, stage: Stage, state: TrainingState) -> bool:
+        """Returns whether the last iteration has still to be concluded."""
+        before = {name: _rates(state["progress"][name]["optimizer"]) for name in stage.learners}
+        stage.load_training_state(state, changed=self.history != state.get("history", []))
+        for name, learner in stage.learners.items():
+            if learner.learning_rates != before[name]:
+                logger.warning(
+                    "iteration %d: from here on the learning rate of the %s is %s (before: %s)",
+                    *(stage.iteration, name, _listed(learner.learning_rates)),
+                    _listed(before[name]),
+                )
+        self.training_log.load_state_dict(state["log"], stage.device)
+        images = [_images(settings) for settings in (state["settings"], self.settings)]
+        same_images = images[0] == images[1]
+        self.checkpoints.load_state_dict(state["checkpoints"], same_images=same_images)
+        return bool(state.get("is_pending"))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Lightning would wait for the device in every iteration to pass a SIGTERM on; we do so
@@ -113,21 +131,32 @@ class AfterIteration(Callback):
         for network, learner in stage.learners.items():
             if iteration % learner.guard.max_in_a_row == 0 or last:
                 learner.guard.check(network)
-        if iteration % self.training_log.every == 0 or last:
+        self._conclude(trainer, stage)
+        trainer.should_stop = trainer.should_stop or self.stop.received is not None
+        self.training_log.leave_out_time()
+
+    def _conclude(self, trainer: Trainer, stage: Stage, *, again: bool = False) -> None:
+        """Log, validate and save what an iteration has led to.
+
+        Where a checkpoint and a validation fall together, one is written before, too: whatever
+        ends the validation, an iteration is not lost. It says that all this is still to be done,
+        as it is `again` where a run goes on from it.
+        """
+        iteration, checkpoints, validation = stage.iteration, self.checkpoints, self.validation
+        last = iteration == self.iterations
+        is_due = again or last or iteration % checkpoints.every == 0
+        validates = validation is not None and (last or iteration % validation.every == 0)
+        if validates and is_due and not again:
+            self._save(trainer, stage, is_pending=True)
+            self.training_log.leave_out_time()
+        if last or iteration % self.training_log.every == 0:
             self._log(trainer, stage)
-        validation = self.validation
-        if validation is not None and (iteration % validation.every == 0 or last):
+        if validation is not None and validates:
             self._validate(trainer, validation, stage)
         self.stop.share(self.ranks)
-        stopping = self.stop.received is not None
-        checkpoints = self.checkpoints
-        is_due = iteration % checkpoints.every == 0 or iteration == checkpoints.best_iteration
-        if is_due or last or stopping:
-            with self.ranks.together("writing a checkpoint"):
-                if trainer.is_global_zero:
-                    self._save(trainer, stage)
-        trainer.should_stop = trainer.should_stop or stopping
-        self.training_log.leave_out_time()
+        is_best = iteration == checkpoints.best_iteration
+        if is_due or is_best or self.stop.received is not None:
+            self._save(trainer, stage, is_pending=False)
 
     def _log(self, trainer: Trainer, stage: Stage) -> None:
         groups = [g for each in stage.learners.values() for g in each.optimizer.param_groups]
@@ -158,19 +187,38 @@ class AfterIteration(Callback):
                 destination.log_metrics(values, step=iteration)
                 log_images(destination, images, step=iteration)
 
-    def _save(self, trainer: Trainer, stage: Stage) -> None:
-        for destination in trainer.loggers:  # what is logged must not be behind the checkpoint
-            destination.save()
-        state = stage.training_state() | {
-            "log": self.training_log.state_dict(),
-            "checkpoints": self.checkpoints.state_dict(),
-            "settings": self.settings,
-        }
-        self.checkpoints.save(stage.iteration, state)
+    def _save(self, trainer: Trainer, stage: Stage, *, is_pending: bool) -> None:
+        with self.ranks.together("writing a checkpoint"):
+            if not trainer.is_global_zero:
+                return
+            for destination in trainer.loggers:  # it must not be behind the checkpoint
+                destination.save()
+            state = stage.training_state() | {
+                "log": self.training_log.state_dict(),
+                "checkpoints": self.checkpoints.state_dict(),
+                "settings": self.settings,
+                "history": self.history,
+                "is_pending": is_pending,
+            }
+            self.checkpoints.save(stage.iteration, state)
 
 
 def _stage(module: LightningModule) -> Stage:
     return cast(Stage, module)
+
+
+def _rates(optimizer: Mapping[str, Any]) -> list[float]:
+    """Of the saved state of an optimizer."""
+    return [float(group["lr"]) for group in optimizer["param_groups"]]
+
+
+def _listed(rates: Sequence[float]) -> str:
+    return ", ".join(f"{rate:.4g}" for rate in rates)
+
+
+def _images(settings: Mapping[str, Any]) -> object:
+    """What validation images a run had; None: it is not known."""
+    return (settings.get("content") or {}).get("validation_set")
 
 
 def _fingerprint(network: nn.Module) -> str:

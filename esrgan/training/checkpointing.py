@@ -32,15 +32,19 @@ class Checkpointing:
         self.every, self.keep_last, self.monitor = every, keep_last, monitor
         self.best_value: float | None = None
         self.best_iteration = -1
+        self._earlier_best: list[int] = []
 
     def check_monitor(self, metrics: Iterable[Metric]) -> None:
-        """A ValueError if what is monitored is not among the metrics that are computed."""
-        names = [metric.name for metric in metrics]
-        if self.monitor is not None and self.monitor not in names:
+        """A ValueError if what is monitored is, in any case, none of the metrics computed."""
+        names = {metric.name.upper(): metric.name for metric in metrics}
+        if self.monitor is None:
+            return
+        if self.monitor.upper() not in names:
             raise ValueError(
                 f"checkpoints.monitor ({self.monitor}) is not one of the metrics that are "
-                f"computed: {', '.join(names)}"
+                f"computed: {', '.join(names.values())}"
             )
+        self.monitor = names[self.monitor.upper()]
 
     def judge(self, iteration: int, values: Mapping[Metric, float]) -> None:
         """Note whether the monitored one of a validation's metrics is the best so far."""
@@ -50,13 +54,39 @@ class Checkpointing:
             if self.best_value is None or metric.is_better(value, self.best_value):
                 self.best_value, self.best_iteration = value, iteration
 
+    def best(self) -> str:
+        """Which checkpoint is the best, in a line for people; "" where none is."""
+        found = list(self.folder.glob(f"iteration_{self.best_iteration:08d}-*.ckpt"))
+        if not found or self.best_value is None:
+            return ""
+        value = f"{self.monitor} {self.best_value:.4f}"
+        return f"the best by {value} is that of iteration {self.best_iteration}: {found[0]}"
+
     def save(self, iteration: int, state: dict[str, Any]) -> None:
-        """Write the checkpoint of an iteration, then delete what need not stay."""
-        write_checkpoint(self.folder, iteration, state)
-        remove_old(self.folder, keep_last=self.keep_last, keep_also=[self.best_iteration])
+        """Write the one checkpoint of an iteration, then delete what need not stay."""
+        path = write_checkpoint(self.folder, iteration, state)
+        for earlier in self.folder.glob(f"iteration_{iteration:08d}-*.ckpt"):
+            if earlier != path:
+                earlier.unlink()
+        kept = [self.best_iteration, *self._earlier_best]
+        remove_old(self.folder, keep_last=self.keep_last, keep_also=kept)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best_value": self.best_value, "best_iteration": self.best_iteration}
+        return {
+            "monitor": self.monitor,
+            "best_value": self.best_value,
+            "best_iteration": self.best_iteration,
+            "earlier_best": self._earlier_best,
+        }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.best_value, self.best_iteration = state["best_value"], state["best_iteration"]
+    def load_state_dict(self, state: Mapping[str, Any], *, same_images: bool = True) -> None:
+        """Go on judging, or, by another metric or on other images, begin again.
+
+        The checkpoint that was the best until then stays, too.
+        """
+        best = state["best_iteration"]
+        self._earlier_best = list(state.get("earlier_best", []))
+        if same_images and state.get("monitor", self.monitor) == self.monitor:
+            self.best_value, self.best_iteration = state["best_value"], best
+        elif best >= 0:
+            self._earlier_best.append(best)

@@ -178,10 +178,28 @@ class Learner(nn.Module):
             "schedule": self.schedule.state_dict(),
         }
 
-    def load_progress(self, state: Mapping[str, Any]) -> None:
+    def load_progress(self, state: Mapping[str, Any], *, planned_anew: int | None = None) -> None:
+        """Continue from what `progress` returned.
+
+        `planned_anew` is the iteration, where optimizer or schedule have other settings than they
+        had. They keep those, and what comes is as if they had had them from the start; of `state`,
+        the optimizer takes the moments alone.
+        """
         self.guard.load_state_dict(state["guard"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
+        if planned_anew is None:
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            return
+        own = self.optimizer.state_dict()["param_groups"]
+        moments = state["optimizer"]["state"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": own})
+        for _ in range(planned_anew):
+            self.schedule.step()
+
+    @property
+    def learning_rates(self) -> list[float]:
+        """Of the optimizer's groups, as the next iteration has them."""
+        return [float(group["lr"]) for group in self.optimizer.param_groups]
 
 
 class Buffers:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from esrgan.runs import OpenRun, read_settings, say_of, write_checkpoint
+from esrgan.runs.settings import Change
 
 SETTINGS = {"scale": 4, "resume": False, "data": {"num_workers": 2, "batch_size": 16}}
 
@@ -122,8 +123,8 @@ def test_a_run_of_a_version_whose_settings_had_other_names_is_refused(tmp_path: 
 
 
 def test_settings_outside_the_table_have_a_say_in_everything() -> None:
-    assert say_of("training.optimizer.lr") == (True, True, True)
-    assert say_of("trainer.precision").result
-    assert not say_of("trainer.devices").result
+    assert say_of("training.optimizer.lr") == (Change.FROM_HERE, True, True)
+    assert say_of("trainer.precision").change is Change.FROM_HERE
+    assert say_of("trainer.devices").change is Change.FREE
     assert not say_of("checkpoints.every").comparison
     assert say_of("trained").recipe  # not below `train_set`, and not `trainer`
