@@ -1,20 +1,60 @@
-"""What a run has to know of its settings besides their values, to be continued with others."""
+"""From the words of a command line to settings that can work, and what a run must know of them."""
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from esrgan.runs import Composition, find_weights, flatten
-from esrgan.types import Identified, WholeImages
+from esrgan.hydra_errors import as_typed
+from esrgan.runs import Composition, Settings, find_weights, flatten
+from esrgan.runs.checks import check_settings, check_targets, parts_that_are_built
+from esrgan.types import Identified, ImagePairs, WholeImages
 
 _COPY = re.compile(r"\$\{([A-Za-z_][\w.]*)\}")
 _CHOSEN = re.compile(r"(?!hydra/|experiment$).*")
+
+
+def without_null(word: str, configs: Path) -> str:
+    """Of a group of configs, `null` is its file `none`, as Hydra knows names alone."""
+    group, _, choice = word.partition("=")
+    is_none = choice == "null" and (configs / group / "none.yaml").is_file()
+    return f"{group}=none" if is_none else word
+
+
+def refuse_numbers_for_text(overrides: Sequence[str]) -> None:
+    """What is text would be another after Hydra had read it as a number: name=2024_11_03."""
+    types = {key: field.type for key, field in Settings.__dataclass_fields__.items()}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key, word = override.key_or_group, str(override.input_line)
+        value = None if override.is_sweep_override() else override.value()
+        if types.get(key) in (str, str | None) and isinstance(value, bool | int | float):
+            raise ValueError(f"{word} would be read as {value}: give {as_typed(word)}")
+
+
+def checked(cfg: DictConfig) -> tuple[dict[str, Any], ImagePairs, ImagePairs | None]:
+    """The settings as plain containers, if they can work, with digests of what they name.
+
+    And the pairs to train on, and those to validate by, of which no image was decoded.
+    Lightning takes seconds to import: what can be refused without it is refused before.
+    """
+    container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    settings = cast(dict[str, Any], container)
+    check_settings(settings)
+    parts = parts_that_are_built(settings)
+    check_targets(parts, with_lightning=False)
+    pairs: ImagePairs = instantiate(cfg.data.train.pairs)
+    images: ImagePairs | None = instantiate(cfg.validation.pairs) if parts["validation"] else None
+    check_targets(parts, with_lightning=True)
+    named = {"train_set": pairs, "validation_set": images}
+    contents = contents_of(settings, {key: p for key, p in named.items() if p is not None})
+    return settings | {"content": contents}, pairs, images
 
 
 def composition_of(cfg: DictConfig, *, config: str) -> Composition:

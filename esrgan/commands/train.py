@@ -24,7 +24,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from esrgan.commands.configs import configs_folder
 from esrgan.errors import STOPPED, report_errors
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from pytorch_lightning import Trainer
 
+    from esrgan.data.datamodule import PatchDataModule
     from esrgan.runs import History, OpenRun, RunFolder
-    from esrgan.training import AfterIteration
-    from esrgan.types import ImagePairs
+    from esrgan.training import AfterIteration, Validation
     from esrgan.weights import Generator
 
 CONFIG = "train"
@@ -57,11 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     from hydra._internal.utils import get_args_parser
 
+    from esrgan.commands.composition import refuse_numbers_for_text, without_null
     from esrgan.hydra_errors import plain_errors
     from esrgan.runs import Settings
 
-    arguments = get_args_parser().parse_args(words)
     configs = configs_folder()
+    words = [without_null(word, configs) for word in words]
+    arguments = get_args_parser().parse_args(words)
     own = Path(arguments.config_dir) if arguments.config_dir else None
     if own is not None and not own.is_dir():
         raise ValueError(f"--config-dir {own} is not a folder")
@@ -76,6 +78,7 @@ def _run(words: list[str]) -> int:
 
     ConfigStore.instance().store("settings", Settings)
     with plain_errors():
+        refuse_numbers_for_text(arguments.overrides)
         if arguments.multirun:
             from esrgan.sweeps import sweep
 
@@ -97,12 +100,14 @@ def train(cfg: "DictConfig") -> int:
     """Run an experiment to its end, or to the signal that stops it; returns the exit code."""
     from hydra.utils import instantiate
 
+    from esrgan.commands.composition import checked
     from esrgan.hydra_errors import plain_errors
 
     with plain_errors():
-        settings, pairs, images = _checked(cfg)
+        settings, pairs, images = checked(cfg)
         run = _open(cfg, settings)
         from esrgan import training
+        from esrgan.hardware import require_accelerator
 
         _quieten_lightning()
         state = run.folder.newest_checkpoint()
@@ -126,13 +131,11 @@ def train(cfg: "DictConfig") -> int:
             settings=settings,
             history=history,
         )
+        require_accelerator(cfg.trainer.accelerator)
         trainer = instantiate(cfg.trainer, callbacks=[after_iteration], logger=False)
         loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
         if trainer.local_rank == 0:
-            if validation is not None:
-                validation.verify()
-            if cfg.verify:
-                data.verify()
+            _verify(validation, data if cfg.verify else None)
 
         # What can be refused has been: nothing was written until here
         first = start if is_pending else start + 1
@@ -142,38 +145,18 @@ def train(cfg: "DictConfig") -> int:
         return _end(run.folder, trainer, generator, after_iteration, resumed=bool(cfg.resume))
 
 
+def _verify(*parts: "Validation | PatchDataModule | None") -> None:
+    for part in parts:
+        if part is not None:
+            part.verify()
+
+
 def _open(cfg: "DictConfig", settings: dict[str, Any]) -> "OpenRun":
     from esrgan.commands.composition import composition_of
     from esrgan.runs import RUNS, OpenRun
 
     composition = composition_of(cfg, config=CONFIG) if cfg.resume else None
     return OpenRun(RUNS / cfg.name, settings=settings, resume=cfg.resume, composition=composition)
-
-
-def _checked(cfg: "DictConfig") -> tuple[dict[str, Any], "ImagePairs", "ImagePairs | None"]:
-    """The settings as plain containers, if they can work, with digests of what they name.
-
-    And the pairs to train on, and those to validate by, of which no image was decoded.
-    Lightning takes seconds to import: what can be refused without it is refused before.
-    """
-    from hydra.utils import instantiate
-    from omegaconf import OmegaConf
-
-    from esrgan.commands.composition import contents_of
-    from esrgan.runs.checks import check_settings, check_targets
-
-    container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    settings = cast(dict[str, Any], container)
-    check_settings(settings)
-    validates = bool(cfg.validation_set and cfg.validation and cfg.validation.pairs)
-    parts = settings if validates else settings | {"validation": None}
-    check_targets(parts, with_lightning=False)
-    pairs: ImagePairs = instantiate(cfg.data.train.pairs)
-    images: ImagePairs | None = instantiate(cfg.validation.pairs) if validates else None
-    check_targets(parts, with_lightning=True)
-    named = {"train_set": pairs, "validation_set": images}
-    contents = contents_of(settings, {key: p for key, p in named.items() if p is not None})
-    return settings | {"content": contents}, pairs, images
 
 
 def new_generator(cfg: "DictConfig", *, with_weights: bool = True) -> "Generator":

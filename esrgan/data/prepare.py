@@ -20,7 +20,7 @@ from esrgan.data.manifest import (
     seal,
 )
 from esrgan.data.sources import Source, find_sources
-from esrgan.files import refuse_existing
+from esrgan.files import check_folder, refuse_existing
 from esrgan.types import Progress
 
 _TRANSACTION_BYTES = 64 << 20
@@ -60,6 +60,7 @@ def build_dataset(
         OSError: the file system refuses a write.
     """
     refuse_existing(output, fix="choose another name")
+    check_folder(output)
     if (recipe.downscale is None) != bool(lq_folders):
         raise ValueError("give either lq folders or a function that makes the lq images, not both")
     settings = BuildSettings(

@@ -1,6 +1,7 @@
 """A network in training: what updates its weights, and what keeps an update from spoiling them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -133,8 +134,10 @@ class Learner(nn.Module):
             None if ema_decay is None else deepcopy(self.network).requires_grad_(False).eval()
         )
         self.guard, self.ema_decay = guard, ema_decay
-        self.optimizer = optimizer(self.network.parameters())
-        self.schedule = schedule(self.optimizer)
+        with _naming("optimizer", optimizer):
+            self.optimizer = optimizer(self.network.parameters())
+        with _naming("schedule", schedule):
+            self.schedule = schedule(self.optimizer)
 
     def update(self, figures: Sequence[Tensor]) -> Update:
         """Update the weights by the gradients of the global batch, if everything is finite.
@@ -200,6 +203,21 @@ class Learner(nn.Module):
     def learning_rates(self) -> list[float]:
         """Of the optimizer's groups, as the next iteration has them."""
         return [float(group["lr"]) for group in self.optimizer.param_groups]
+
+
+@contextmanager
+def _naming(part: str, make: Callable[..., object]) -> Iterator[None]:
+    """Say of which setting PyTorch speaks."""
+    try:
+        yield
+    except ValueError as error:
+        values: Mapping[str, object] = getattr(make, "keywords", {})
+        named = (name for name, value in values.items() if str(value) in str(error))
+        name, text = next(named, ""), str(error)
+        if text.startswith(f"{name} ("):
+            raise ValueError(f"{part}.{text}") from error
+        where = f"{part}.{name} ({values[name]})" if name else part
+        raise ValueError(f"{where}: {text}") from error
 
 
 class Buffers:
