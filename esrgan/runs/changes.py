@@ -29,13 +29,14 @@ class Composition:
     copies: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
-    def source(self, key: str) -> str | None:
-        """The key whose value the setting repeats; None: it repeats none."""
+    def sources(self, key: str) -> Iterator[str]:
+        """The key whose value the setting repeats, the one which that repeats, and so on."""
         for above in _above(key):
             if above in self.copies:
                 source = self.copies[above] + key[len(above) :]
-                return self.source(source) or source
-        return None
+                yield source
+                yield from self.sources(source)
+                return
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,14 @@ def find_changes(
     found = {c.key: c for c in _differences(before, now, composition.defaults)}
     severest = dict(found)
     for key, changed in found.items():
-        source = composition.source(key)
-        if source in found:
-            del severest[key]
-            if changed.change is Change.NEVER and source in severest:
-                note = f", and with it {key}"
-                severest[source] = Changed(source, *_values(found[source]), Change.NEVER, note)
+        sources = [source for source in composition.sources(key) if source in found]
+        if not sources:
+            continue
+        del severest[key]
+        first = sources[-1]
+        if changed.change is Change.NEVER and severest[first].change is not Change.NEVER:
+            note = f", and with it {key}"
+            severest[first] = Changed(first, *_values(found[first]), Change.NEVER, note)
     return list(_judge_contents(severest, before, now))
 
 
@@ -85,7 +88,7 @@ def _differences(
     for key in [*new, *(key for key in old if key not in new)]:
         one, other = old.get(key, _ABSENT), new.get(key, _ABSENT)
         is_new = one is _ABSENT and key in default and default[key] == other
-        if one == other or is_new or key.startswith(f"{CONTENT}."):
+        if one == other or is_new or key.split(".")[0] == CONTENT:
             continue
         if _is_inside(key, new if other is _ABSENT else old):
             continue  # the whole part came or went, and stands in the list itself

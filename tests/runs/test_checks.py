@@ -26,7 +26,7 @@ def settings(folder: Path, **changes: object) -> dict[str, object]:
         "validation_set": None,
         "resume": False,
         "generator": {},
-    "discriminator": {},
+        "discriminator": {},
         "adversarial": {},
         "training": {},
         "trainer": ONE,

@@ -88,7 +88,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(run, caplog):
 def test_where_all_is_damaged_nothing_is_given_out(run):
     for file in [run.release, *run.list_checkpoints()]:
         cut(file, 3)
-    with pytest.raises(CheckpointError, match="all the weights in .* are damaged"):
+    with pytest.raises(CheckpointError, match=r"all the weights in .* are damaged"):
         run.newest_weights()
 
 
