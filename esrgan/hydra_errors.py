@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import metadata
+from pathlib import Path
 
 from hydra.errors import (
     ConfigCompositionException,
@@ -75,6 +76,9 @@ def _unreadable(override: str) -> str:
         return f"{override} is not KEY=VALUE, as experiment=quickstart is"
     if f"{key}={value}" != override:
         return f"{override} has spaces around its =: give {shlex.quote(f'{key}={value}')}"
+    if value.startswith("~/"):
+        given = shlex.quote(f"{key}={Path(value).expanduser()}")
+        return f"{override} cannot be read: the shell leaves ~ as it is after a =: give {given}"
     if value.startswith(("[", "(", "{")) or value.endswith(","):
         return f"{override} cannot be read: a list is written {shlex.quote(f'{key}=[A,B]')}"
     return (

@@ -97,11 +97,10 @@ def _check_folders(settings: Mapping[str, Any]) -> None:
             continue
         if key == "validation_set" and all(Path(part).is_dir() for part in folder.split(":")):
             continue  # GT:LQ
-        if folder.startswith("~"):
-            fix = f"the shell leaves ~ as it is after a =: give {key}={Path(folder).expanduser()}"
-        else:
-            fix = f"data/README.md says how to make it, {key}=FOLDER names another"
-        raise ValueError(f"{key} ({folder}) is not a folder: {fix}")
+        raise ValueError(
+            f"{key} ({folder}) is not a folder: data/README.md says how to make it, "
+            f"{key}=FOLDER names another"
+        )
     name = Path(settings["name"])
     if name.is_absolute() or ".." in name.parts or not name.parts:
         raise ValueError(f"name ({settings['name']}) must be a path below experiments/")

@@ -80,6 +80,10 @@ class RunFolder:
         """
         return read_newest(self.checkpoints)
 
+    def newest_sound_checkpoint(self) -> Path | None:
+        """The newest file that is not damaged."""
+        return next(filter(_passes(is_sound), self.list_checkpoints()), None)
+
     def newest_weights(self) -> Path | None:
         """The newest of releases and checkpoints that is not damaged; None: it has no weights.
 
@@ -88,7 +92,7 @@ class RunFolder:
         """
         # By the names of checkpoints, as copying may have changed what is newest by the clock
         checkpoints, releases = self.list_checkpoints(), list_releases(self.path)
-        newest = next(filter(_passes(is_sound), checkpoints), None)
+        newest = self.newest_sound_checkpoint()
         candidates = [*([newest] if newest else []), *releases]
         candidates.sort(key=lambda file: file.stat().st_mtime_ns, reverse=True)
         found = next((f for f in candidates if f == newest or _passes(is_whole)(f)), None)
