@@ -78,6 +78,7 @@ def test_a_run_made_longer_renamed_and_moved_equals_one_of_that_length(
     ]
 
 
+@pytest.mark.slow
 def test_a_longer_run_keeps_what_it_released_before(server, stepped, copy):
     before = (copy / RUN / "run.pth").read_bytes()
     assert resume(server, copy, stepped | {"iterations": 22})[0] == 0
@@ -107,6 +108,7 @@ def test_another_learning_rate_is_refused_then_allowed_and_told_everywhere(serve
     assert resume(server, copy, changed)[0] == 0  # it is now the run's own
 
 
+@pytest.mark.slow
 def test_a_schedule_that_depends_on_the_length_says_what_becomes_of_it(
     server, settings, finished, tmp_path
 ):
@@ -128,6 +130,7 @@ def test_another_data_set_at_the_same_path_is_noticed(server, stepped, copy, tmp
     assert f"train_set: {dataset} then, {dataset} now (its content is another" in error
 
 
+@pytest.mark.slow
 def test_networks_cannot_change(server, stepped, copy):
     wider = stepped | {"iterations": 30, "generator.num_features": 12, "allow_changes": True}
     error = refusal(server, copy, wider)
@@ -135,6 +138,7 @@ def test_networks_cannot_change(server, stepped, copy):
     assert "allow_changes" not in error
 
 
+@pytest.mark.slow
 def test_a_setting_that_a_run_did_not_have_has_its_default(server, stepped, copy):
     path = copy / RUN / "settings.json"
     older = json.loads(path.read_text())
@@ -149,7 +153,10 @@ def test_a_setting_that_a_run_did_not_have_has_its_default(server, stepped, copy
     )
 
 
-@pytest.mark.parametrize("moved", ["gone", "moved.pth", "other.pth"])
+@pytest.mark.parametrize(
+    "moved",
+    ["gone", *(pytest.param(name, marks=pytest.mark.slow) for name in ("moved.pth", "other.pth"))],
+)
 def test_what_a_run_started_from_may_be_gone(server, stepped, short, tmp_path, moved):
     start = shutil.copy(short / RUN / "run.pth", tmp_path / "start.pth")
     rest = {key: value for key, value in stepped.items() if not key.startswith("generator")}
@@ -164,7 +171,7 @@ def test_what_a_run_started_from_may_be_gone(server, stepped, short, tmp_path, m
     assert load_generator(tmp_path / RUN / "run.pth").architecture["num_features"] == 8
 
 
-@pytest.mark.parametrize("resumed", [True, "auto"])
+@pytest.mark.parametrize("resumed", [pytest.param(True, marks=pytest.mark.slow), "auto"])
 def test_a_run_whose_checkpoints_are_elsewhere_is_not_begun_again(server, stepped, copy, resumed):
     (copy / RUN / "run.pth").unlink()
     (copy / RUN / "checkpoints").rename(copy / "elsewhere")
@@ -173,7 +180,7 @@ def test_a_run_whose_checkpoints_are_elsewhere_is_not_begun_again(server, steppe
     assert logged_iterations(copy / RUN / "train.csv") == [5, 10, 15, 20]
 
 
-@pytest.mark.parametrize("at", [10, 60])
+@pytest.mark.parametrize("at", [pytest.param(10, marks=pytest.mark.slow), 60])
 def test_a_validation_that_fails_costs_no_iteration(server, settings, finished, tmp_path, at):
     fails = server.start(tmp_path, settings, fault=f"validation_fails_at_{at}")
     assert fails.wait() == 2

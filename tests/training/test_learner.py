@@ -148,7 +148,7 @@ def test_the_copy_is_frozen_and_independent() -> None:
     assert not any(p.requires_grad for p in moving.ema.parameters())
 
 
-def learner(
+def scheduled(
     *, lr: float = 0.1, gamma: float = 0.5, milestones: tuple[int, ...] = (2, 4)
 ) -> Learner:
     torch.manual_seed(0)
