@@ -25,6 +25,20 @@ def choose_device(asked: str | None) -> torch.device:
     return device
 
 
+def require_accelerator(name: str) -> None:
+    """A ValueError where there is none of a kind that Lightning's word asks for."""
+    there = {
+        "gpu": torch.cuda.is_available() or torch.backends.mps.is_available(),
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(name, True):
+        raise ValueError(
+            f"trainer.accelerator ({name}) cannot be used: PyTorch sees none here. auto takes what "
+            "there is, cpu the processor"
+        )
+
+
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where hardware multiplies it, float16 on older GPUs of CUDA, else float32."""
     if device.type == "cuda":

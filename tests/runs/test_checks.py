@@ -26,6 +26,7 @@ def settings(folder: Path, **changes: object) -> dict[str, object]:
         "validation_set": None,
         "init_discriminator_from": None,
         "resume": False,
+        "generator": {},
         "discriminator": {},
         "adversarial": {},
         "training": {},
