@@ -50,10 +50,19 @@ class DegradedImages:
     def key(self, index: int) -> str:
         return self.images.key(index)
 
+    def lq_size(self, index: int) -> tuple[int, int]:
+        """Height and width, known without making it."""
+        height, width = self.images.size(index)
+        return height // self.scale, width // self.scale
+
+    def verify(self) -> None:
+        """Check the ground truths, as `GroundTruths.verify` says."""
+        self.images.verify()
+
     def read(self, index: int) -> Pair:
         """A ValueError, with the image's name, where it cannot be read or degraded."""
         gt = self.images.read(index)
-        height, width = (side // self.scale for side in gt.shape[:2])
+        height, width = self.lq_size(index)
         gt = np.ascontiguousarray(gt[: height * self.scale, : width * self.scale])
         lq = self._made.get(index)
         if lq is None:

@@ -28,7 +28,8 @@ class Photographs:
     def read_crop(self, index: int, top: int, left: int, height: int, width: int) -> Image:
         raise AssertionError("validation looks at whole images")
 
-    def verify(self) -> None: ...
+    def verify(self) -> None:
+        raise ValueError("photo1.png is damaged")
 
 
 class Noise:
@@ -56,6 +57,7 @@ def test_ground_truths_lose_what_is_beyond_a_multiple_of_the_scale() -> None:
         np.testing.assert_array_equal(gt, photographs.images[index][:height, :width])
         assert gt.flags["C_CONTIGUOUS"]
         assert lq.shape == (height // 4, width // 4, 3)
+        assert pairs.lq_size(index) == lq.shape[:2]
 
 
 def test_what_is_made_stays_the_same_in_any_order_and_in_another_process() -> None:
@@ -100,6 +102,11 @@ def test_an_image_that_cannot_be_degraded_is_named() -> None:
     pairs = DegradedImages(Photographs((32, 32)), degrade=refuse, scale=4)
     with pytest.raises(ValueError, match=r"photo0.png cannot be degraded: .* at least 26"):
         pairs.read(0)
+
+
+def test_its_ground_truths_are_what_is_verified() -> None:
+    with pytest.raises(ValueError, match=r"photo1\.png is damaged"):
+        DegradedImages(Photographs(*SIZES), degrade=Noise(), scale=4).verify()
 
 
 def test_an_image_of_which_nothing_would_be_left_is_refused_at_the_start() -> None:
