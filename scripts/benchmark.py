@@ -17,12 +17,11 @@ from esrgan.data import write_sample_photographs
 from esrgan.errors import refuse_below_one, report_errors
 from esrgan.files import check_folder, refuse_existing, write_whole
 
-SUBJECTS = ("data", "step", "gan", "bf16", "upscale")
 COUNTS: Sequence[str] = ("rounds", "iterations", "seeds")
 ONLY_WITH = {
     "images": ("data", "bf16"),
     "held_out": ("bf16", "upscale"),
-    "rounds": ("data", "step", "gan", "upscale"),
+    "rounds": ("data", "degradation", "step", "gan", "upscale"),
     "iterations": ("bf16",),
     "seeds": ("bf16",),
     "full": ("step", "gan", "upscale"),
@@ -47,7 +46,13 @@ class Arguments:
 def parse_arguments() -> Arguments:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--only", nargs="+", choices=SUBJECTS, default=SUBJECTS, help="default: all, 10 minutes")
+    add(
+        "--only",
+        nargs="+",
+        choices=list(SUBJECTS),
+        default=list(SUBJECTS),
+        help="default: all, 10 minutes",
+    )
     add("--images", type=Path, metavar="FOLDER", help="to train on; default: sample photographs")
     about = "to score on, and the first to upscale; default: sample photographs"
     add("--held-out", type=Path, metavar="FOLDER", help=about)
@@ -88,39 +93,74 @@ def benchmark(arguments: Arguments) -> None:
 
 
 def measure(arguments: Arguments, folder: Path) -> Iterator[Table]:
-    # What a subject needs is imported where it begins: torch and Lightning take seconds. The
-    # processes that are timed import this file too.
+    """The tables of the subjects that were asked for, in the order of `SUBJECTS`.
+
+    What a subject needs is imported where it begins: torch and Lightning take seconds, and the
+    processes that are timed import this file too.
+    """
+    for subject, tables in SUBJECTS.items():
+        if subject in arguments.only:
+            yield from tables(arguments, folder)
+
+
+def _loading(arguments: Arguments, folder: Path) -> Iterator[Table]:
+    from bench.loading import loading_table
+
+    images = arguments.images or sample(folder, "train")
+    yield loading_table(images, folder / "loading", arguments.sizes)
+
+
+def _degrading(arguments: Arguments, _folder: Path) -> Iterator[Table]:
+    from bench.degrading import degrading_table
+
+    yield degrading_table(arguments.sizes)
+
+
+def _psnr_step(arguments: Arguments, _folder: Path) -> Iterator[Table]:
+    from bench.steps import psnr_table
+
+    yield from map(psnr_table, _networks(arguments))
+
+
+def _gan_step(arguments: Arguments, _folder: Path) -> Iterator[Table]:
+    from bench.steps import gan_table
+
+    yield from map(gan_table, _networks(arguments))
+
+
+def _quality(arguments: Arguments, folder: Path) -> Iterator[Table]:
+    from bench.quality import quality_table
+
+    images = arguments.images or sample(folder, "train")
+    held_out = arguments.held_out or sample(folder, "held_out")
+    yield quality_table(images, held_out, folder / "quality", arguments.sizes)
+
+
+def _upscaling(arguments: Arguments, folder: Path) -> Iterator[Table]:
+    from bench.upscaling import upscaling_table
+
+    held_out, weights = arguments.held_out or sample(folder, "held_out"), arguments.weights
+    for each in [arguments.sizes] if weights else _networks(arguments):
+        yield upscaling_table(held_out, each, weights=weights)
+
+
+SUBJECTS = {
+    "data": _loading,
+    "degradation": _degrading,
+    "step": _psnr_step,
+    "gan": _gan_step,
+    "bf16": _quality,
+    "upscale": _upscaling,
+}
+
+
+def _networks(arguments: Arguments) -> list[Sizes]:
     import torch
 
-    only, sizes, weights = arguments.only, arguments.sizes, arguments.weights
-    networks = [sizes]
+    networks = [arguments.sizes]
     if arguments.full or (torch.cuda.is_available() and not arguments.quick):
-        networks.append(sizes._replace(trained=PAPER, upscaling=PAPER, batch_size=16))
-    if "data" in only:
-        from bench.loading import loading_table
-
-        images = arguments.images or sample(folder, "train")
-        yield loading_table(images, folder / "loading", sizes)
-    if "step" in only:
-        from bench.steps import psnr_table
-
-        yield from map(psnr_table, networks)
-    if "gan" in only:
-        from bench.steps import gan_table
-
-        yield from map(gan_table, networks)
-    if "bf16" in only:
-        from bench.quality import quality_table
-
-        images = arguments.images or sample(folder, "train")
-        held_out = arguments.held_out or sample(folder, "held_out")
-        yield quality_table(images, held_out, folder / "quality", sizes)
-    if "upscale" in only:
-        from bench.upscaling import upscaling_table
-
-        held_out = arguments.held_out or sample(folder, "held_out")
-        for each in [sizes] if weights else networks:
-            yield upscaling_table(held_out, each, weights=weights)
+        networks.append(arguments.sizes._replace(trained=PAPER, upscaling=PAPER, batch_size=16))
+    return networks
 
 
 def sample(folder: Path, part: str) -> Path:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -12,6 +13,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from esrgan.commands.configs import configs_folder
 from esrgan.commands.train import list_experiments
+from esrgan.data import CODECS, Recipe, build_dataset, write_png
+from esrgan.degradations import resize_double
 from esrgan.runs import Settings
 from esrgan.runs.checks import check_settings, check_targets
 
@@ -52,6 +55,43 @@ def test_every_experiment_can_be_built(
     stage.configure_optimizers()
     instantiate(cfg.checkpoints, folder=tmp_path)
     instantiate(cfg.trainer, logger=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("blind", []),
+        ("blind_folder", []),
+        ("blind_mixed", ["data.train.given.pairs.folder=PAIRS", "data.train.given_share=0.25"]),
+    ],
+)
+def test_ground_truths_can_be_trained_on(name: str, overrides: list[str], tmp_path: Path) -> None:
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    write_png(photographs / "a.png", np.full((48, 40, 3), 7, np.uint8))
+    gt_only = Recipe(1, CODECS["raw"], None, gt_only=True)
+    build_dataset(tmp_path / "gt", gt_only, gt_folders=[photographs])
+    pairs = Recipe(4, CODECS["raw"], resize_double)
+    build_dataset(tmp_path / "PAIRS", pairs, gt_folders=[photographs])
+    cfg = composed(
+        "quickstart",
+        f"data={name}",
+        f"train_set={photographs if name == 'blind_folder' else tmp_path / 'gt'}",
+        *(word.replace("PAIRS", str(tmp_path / "PAIRS")) for word in overrides),
+        "data.train.in_worker=null",  # which is for a `prepare` that degrades
+        "data.train.crop=40",
+        "patch_size=32",
+    )
+    settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(settings, dict)
+    for with_lightning in (False, True):
+        check_targets(settings, with_lightning=with_lightning)
+    dataset = instantiate(cfg.data.train)
+    samples = [dataset[number] for number in range(40)]
+    assert all(sample["gt"].shape == (40, 40, 3) for sample in samples)
+    num_given = sum(sample["lq"] is not None for sample in samples)
+    assert (num_given > 0) == (name == "blind_mixed")
+    assert num_given < 40
 
 
 @pytest.mark.parametrize(

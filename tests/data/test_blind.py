@@ -1,4 +1,6 @@
+import hashlib
 import itertools
+import json
 import logging
 import pickle
 import re
@@ -13,6 +15,7 @@ from torch.utils.data._utils.pin_memory import pin_memory
 
 from esrgan.data.blind import BlindPatches
 from esrgan.data.datamodule import PatchDataModule
+from esrgan.data.draws import Draw
 from esrgan.data.patches import GlobalBatches, PatchDataset, set_up_worker
 from esrgan.types import Pair
 
@@ -120,6 +123,25 @@ def test_the_crop_is_the_largest_multiple_of_scale():
     dataset = patches(CodedImages((399, 420)), scale=3, crop=400, patch_size=399)
     assert dataset.crop_size == 399
     assert dataset[0]["gt"].shape == (399, 399, 3)
+
+
+def test_a_flipped_crop_is_the_one_of_real_esrgan(reference_data, monkeypatch):
+    data = pytest.importorskip("skimage.data", reason="it has the photograph")
+    published = np.load(reference_data / "real_esrgan" / "dataset.npz")
+    photograph = data.astronaut()[20:450, 30:490]
+    height, width, _ = photograph.shape
+    images = CodedImages((height, width))
+    images.read_crop = lambda _, top, left, *size: photograph[top:, left:][: size[0], : size[1]]
+    dataset = patches(images, crop=400)
+    draws = json.loads(str(published["draws"]))
+    assert {draw["flip_horizontal"] for draw in draws} == {True, False}
+    for one, digest in zip(draws, published["gt_sha256"], strict=True):
+        flip, left = one["flip_horizontal"], one["left"]
+        left = width - 400 - left if flip else left  # there, what is flipped is cropped
+        draw = Draw(0, one["top"], left, flip, flip_vertical=False, transpose=False)
+        monkeypatch.setattr(dataset, "draw", lambda _, draw=draw: draw)
+        gt = dataset[0]["gt"].transpose(2, 0, 1)
+        assert hashlib.sha256(np.ascontiguousarray(gt)).hexdigest() == digest
 
 
 def test_an_image_that_is_too_small_is_mirrored_as_real_esrgan_does(reference_data):
@@ -235,6 +257,16 @@ def test_batches_are_the_same_from_any_number_of_workers(num_workers):
     assert 0 < sum(kinds) < 48
     assert batches[0]["gt"].dtype == torch.uint8
     assert batches[0]["gt"].shape == (6, 16, 16, 3)
+
+
+def test_each_low_quality_image_of_a_batch_stands_beside_its_ground_truth():
+    dataset = patches(given=given_pairs(), given_share=0.3, in_worker=mean_of_squares)
+    for batch in load(0):
+        for gt, lq, number in zip(batch["gt"], batch["lq"], batch["number"], strict=True):
+            sample = dataset[number]
+            np.testing.assert_array_equal(gt, sample["gt"])
+            assert (lq is None) == (sample["lq"] is None)
+            assert lq is None or np.array_equal(lq, sample["lq"])
 
 
 def test_a_batch_without_low_quality_images_is_collated():

@@ -6,7 +6,7 @@ import lmdb
 import numpy as np
 import pytest
 
-from esrgan.data.check import find_problems
+from esrgan.data.check import find_problems, lq_of
 from esrgan.data.encode import Recipe
 from esrgan.data.images import write_png
 from esrgan.data.lmdb_store import CODECS
@@ -144,3 +144,23 @@ def test_sizes_that_are_no_multiple_are_named_without_a_manifest(basicsr):
     (problem,) = find_problems(basicsr)
     assert "not exactly 4 times as large" in problem.what
     assert "comic" in problem.what
+
+
+def test_whether_there_are_low_quality_images_is_what_was_built(dataset, basicsr, tmp_path):
+    assert [lq_of(dataset), lq_of(basicsr)] == ["lq.lmdb", "lq.lmdb"]
+    gt_only = Recipe(1, CODECS["raw"], None, gt_only=True)
+    (tmp_path / "photos").mkdir()
+    shutil.copy(tmp_path / "a.png", tmp_path / "photos")
+    build_dataset(tmp_path / "gt_set", gt_only, gt_folders=[tmp_path / "photos"])
+    assert lq_of(tmp_path / "gt_set") is None
+    for folder in (dataset, basicsr):
+        shutil.rmtree(folder / "lq.lmdb")
+    assert lq_of(dataset) == "lq.lmdb"  # which is missed, therefore
+    assert lq_of(basicsr) is None
+    assert list(find_problems(basicsr, lq=None)) == []
+
+
+def test_a_changed_ground_truth_is_found_without_the_low_quality_images(dataset):
+    flip_byte(dataset / "gt.lmdb" / "data.mdb", value_of(dataset / "gt.lmdb", b"b"), 5)
+    shutil.rmtree(dataset / "lq.lmdb")
+    assert [problem.key for problem in find_problems(dataset, lq=None)] == ["b"]

@@ -121,6 +121,12 @@ def test_without_augmentation_only_the_orientation_differs(dataset):
         assert plain.draw(number) == (*dataset.draw(number)[:3], False, False, False)
 
 
+def test_flips_alone_are_those_of_the_full_augmentation(dataset):
+    flips = PatchDataset(PAIRS, patch_size=32, seed=7, augment="flip")
+    for number in range(100):
+        assert flips.draw(number) == (*dataset.draw(number)[:4], False, False)
+
+
 def test_a_patch_may_be_one_low_quality_pixel():
     sample = PatchDataset(CodedPairs((3, 3)), patch_size=4, seed=0)[5]
     assert (sample["lq"].shape, sample["gt"].shape) == ((1, 1, 3), (4, 4, 3))

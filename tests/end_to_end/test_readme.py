@@ -54,6 +54,7 @@ OTHER_WORDS = {
     "patch_size=96,128,192": "patch_size=32,64",
     "seed=0,1": "seed=0",
     "patch_size=192": "patch_size=48",
+    "400": "32",  # what --skip-small leaves out: the images here are smaller
 }
 # More processes than two cores have, which test_launchers.py and test_sweeps.py start: here they
 # are composed, not run.

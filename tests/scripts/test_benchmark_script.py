@@ -184,14 +184,17 @@ def test_an_option_that_no_chosen_subject_heeds_is_refused():
 @pytest.mark.slow
 def test_the_steps_and_bfloat16_run_to_their_end(tmp_path):
     output = tmp_path / "benchmark.json"
-    done = run("--quick", "--only", "step", "gan", "bf16", "upscale", "--output", output)
+    done = run(
+        "--quick", "--only", "degradation", "step", "gan", "bf16", "upscale", "--output", output
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    step, gan, quality, upscaling = json.loads(output.read_text())["tables"]
+    degrading, step, gan, quality, upscaling = json.loads(output.read_text())["tables"]
     in_bf16 = choose_precision(precision="auto", accelerator="auto") == "bf16-mixed"
     forms = 4 if in_bf16 else 3
     for table in (step, gan):
         assert [row["× as fast"] > 0 for row in table["rows"]] == [True] * forms
+    assert [row["× as fast"] > 0 for row in degrading["rows"]] == [True] * 4
     assert [row["seed"] for row in quality["rows"]] == ["0", "mean"]
     assert abs(float(quality["rows"][-1]["bf16 less fp32"])) < 1
     assert [float(row["PSNR, dB"]) > 40 for row in upscaling["rows"]] == [True] * (2 * in_bf16 + 3)
