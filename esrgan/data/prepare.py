@@ -61,6 +61,8 @@ def build_dataset(
     """
     refuse_existing(output, fix="choose another name")
     check_folder(output)
+    for folders in (gt_folders, lq_folders):
+        _refuse_twice(folders)
     if (recipe.downscale is None) != bool(lq_folders):
         raise ValueError("give either lq folders or a function that makes the lq images, not both")
     settings = BuildSettings(
@@ -89,6 +91,13 @@ def build_dataset(
     publish(partial, output)
     assert manifest.contents
     return Built(manifest.contents.num_records, bad)
+
+
+def _refuse_twice(folders: Sequence[Path]) -> None:
+    resolved = [folder.resolve() for folder in folders]
+    for number, folder in enumerate(resolved):
+        if folder in resolved[:number]:
+            raise ValueError(f"{folders[number]} is given twice: name each folder once")
 
 
 def _store(

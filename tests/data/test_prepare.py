@@ -188,3 +188,10 @@ def test_a_full_disk_is_an_error_after_which_the_build_continues(
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert build_dataset(tmp_path / "set", RAW, gt_folders=[photos]).num_records == 40
     LmdbPairs(folder=tmp_path / "set", scale=4).verify()
+
+
+def test_a_folder_that_is_given_twice_is_named(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(photos)
+    with pytest.raises(ValueError, match=r"^\. is given twice: name each folder once$"):
+        build_dataset(tmp_path / "set", RAW, gt_folders=[photos, Path()])
+    assert not list(tmp_path.glob("set*"))
