@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from esrgan import hardware
-from esrgan.hardware import choose_precision, fastest_dtype, free_memory, require_accelerator
+from esrgan.hardware import (
+    choose_device,
+    choose_precision,
+    fastest_dtype,
+    free_memory,
+    require_accelerator,
+)
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 1)
 
@@ -108,3 +114,12 @@ def test_one_that_is_there_is_taken(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     require_accelerator("gpu")
     require_accelerator("cuda")
+
+
+def test_why_a_device_cannot_be_used_is_one_line(monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("no such backend\nregistered at ...\nregistered at ...")
+
+    monkeypatch.setattr(torch, "zeros", refuse)
+    with pytest.raises(ValueError, match=r"^--device mps cannot be used: no such backend$"):
+        choose_device("mps")

@@ -22,10 +22,18 @@ _CHOSEN = re.compile(r"(?!hydra/|experiment$).*")
 
 
 def without_null(word: str, configs: Path) -> str:
-    """Of a group of configs, `null` is its file `none`, as Hydra knows names alone."""
+    """Of a group of configs, `null` is its file `none`, as Hydra knows names alone.
+
+    Raises:
+        ValueError: the group has none.
+    """
     group, _, choice = word.partition("=")
-    is_none = choice == "null" and (configs / group / "none.yaml").is_file()
-    return f"{group}=none" if is_none else word
+    if choice != "null" or not (configs / group).is_dir():
+        return word
+    choices = sorted(path.stem for path in (configs / group).glob("*.yaml"))
+    if "none" not in choices:
+        raise ValueError(f"{group} cannot be null: there are {', '.join(choices)}")
+    return f"{group}=none"
 
 
 def refuse_numbers_for_text(overrides: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 What each setting may do stands in one table, `settings.SAYS`.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -109,9 +108,9 @@ def _judge_contents(
     for key in dict.fromkeys([*found, *paths]):
         changed = found.get(key)
         if key in paths and old[key] != new[key]:
-            values = _values(changed) if changed else (paths[key], paths[key])
-            change = say_of(key).change
-            yield Changed(key, *values, change, f" (its content is another, {new[key][:12]})")
+            one, other = _values(changed) if changed else (paths[key], paths[key])
+            one, other = f"{one} ({old[key][:8]})", f"{other} ({new[key][:8]})"
+            yield Changed(key, one, other, say_of(key).change, ", of another content")
         elif key in paths and changed:
             yield Changed(key, *_values(changed), Change.FREE, " (of the same content)")
         elif changed:
@@ -164,6 +163,4 @@ def _is_inside(key: str, values: Mapping[str, Any]) -> bool:
 def _text(value: object) -> str:
     if value is _ABSENT:
         return "not set"
-    if isinstance(value, str) and not re.fullmatch(r"\S+", value):
-        return repr(value)
     return "null" if value is None else str(value)

@@ -97,9 +97,10 @@ def _check_patch_size(settings: Mapping[str, Any]) -> None:
 
 
 def _check_folders(settings: Mapping[str, Any]) -> None:
-    for key in ("train_set", "validation_set"):
+    validates = parts_that_are_built(settings)["validation"]
+    for key in ("train_set", "validation_set") if validates else ("train_set",):
         folder = settings[key]
-        if folder is None or Path(folder).is_dir():
+        if Path(folder).is_dir():
             continue
         if key == "validation_set" and all(Path(part).is_dir() for part in folder.split(":")):
             continue  # GT:LQ
@@ -114,7 +115,7 @@ def _check_folders(settings: Mapping[str, Any]) -> None:
 
 def parts_that_are_built(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     """The settings without those of parts that this run has no use for."""
-    validates = settings["validation_set"] and (settings["validation"] or {}).get("pairs")
+    validates = settings["validation_set"] and (settings.get("validation") or {}).get("pairs")
     return settings if validates else {**settings, "validation": None}
 
 

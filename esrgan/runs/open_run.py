@@ -51,7 +51,8 @@ class OpenRun:
         self._refuse_what_is_left(bool(checkpoints), resume=resume)
         self._is_asked = bool(resume)
         self._resume = bool(checkpoints if resume == "auto" else resume)
-        check_folder(folder)
+        for place in (folder, self.folder.checkpoints):
+            check_folder(place)
         if not self._resume:
             self._refuse_to_write_over()
         elif not (self.folder.settings.exists() or checkpoints):

@@ -168,7 +168,7 @@ def training_recipe(
             {
                 "iteration": entry["iteration"],
                 **{
-                    key: "another" if any(_is_path(value, private) for value in values) else values
+                    key: "another" if key == "train_set" or _has_path(values, private) else values
                     for key, values in entry["settings"].items()
                 },
             }
@@ -189,6 +189,10 @@ def _told(settings: Mapping[str, Any], private: set[Any], prefix: str) -> dict[s
         else:
             told[key] = value
     return told
+
+
+def _has_path(values: Sequence[object], private: set[Any]) -> bool:
+    return any(_is_path(value, private) for value in values)
 
 
 def _is_path(value: object, private: set[Any]) -> bool:

@@ -222,11 +222,12 @@ def _naming(part: str, make: Callable[..., object]) -> Iterator[None]:
         yield
     except ValueError as error:
         values: Mapping[str, object] = getattr(make, "keywords", {})
-        named = (name for name, value in values.items() if str(value) in str(error))
-        name, text = next(named, ""), str(error)
-        if text.startswith(f"{name} ("):
+        text = str(error)
+        if any(text.startswith(f"{name} (") for name in values):
             raise ValueError(f"{part}.{text}") from error
-        where = f"{part}.{name} ({values[name]})" if name else part
+        named = (name for name, value in values.items() if text.endswith(f": {value}"))
+        name = next(named, None)
+        where = part if name is None else f"{part}.{name} ({values[name]})"
         raise ValueError(f"{where}: {text}") from error
 
 

@@ -126,7 +126,7 @@ def test_a_data_set_is_known_by_its_content(path):
 def test_another_content_at_the_same_path_is_a_change():
     (change,) = find_changes(SETTINGS, changed("content.train_set", "9999"))
     assert change.change is Change.FROM_HERE
-    assert str(change) == "train_set: data/a then, data/a now (its content is another, 9999)"
+    assert str(change) == "train_set: data/a (1111) then, data/a (9999) now, of another content"
 
 
 def test_weights_of_a_loss_are_known_by_their_content_and_those_of_the_start_do_not_count():

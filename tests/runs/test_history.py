@@ -44,10 +44,13 @@ def test_it_is_told_in_words():
 
 
 def test_the_recipe_tells_of_it_without_a_word_on_the_users_folders():
-    history = [*HISTORY, {"iteration": 200, "settings": {"train_set": ["mine", "/home/me/b"]}}]
+    history = [
+        *HISTORY,
+        {"iteration": 200, "settings": {"train_set": ["mine (1234)", "mine (5678)"]}},
+    ]
     recipe = training_recipe({"train_set": "mine"}, history)
     assert recipe["changes"] == [
         {"iteration": 100, "training.optimizer.lr": [2e-4, 1e-4], "ema": [None, 0.9]},
         {"iteration": 200, "train_set": "another"},
     ]
-    assert "/home" not in json.dumps(recipe)
+    assert "mine" not in json.dumps(recipe)

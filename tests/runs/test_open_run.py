@@ -119,10 +119,12 @@ def test_the_history_is_that_of_the_checkpoint_that_is_continued(tmp_path: Path)
     assert run.history_since(same) == []
 
 
-def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    with pytest.raises(ValueError, match=r"run cannot be written: there is no right to, in "):
-        OpenRun(tmp_path / "run", settings=SETTINGS, resume=False)
+@pytest.mark.parametrize("closed", ["run", "run/checkpoints"])
+def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path, monkeypatch, closed) -> None:
+    write_checkpoint(start(tmp_path / "run").folder.checkpoints, 5, {})
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / closed)
+    with pytest.raises(ValueError, match=rf"{closed} cannot be written: there is no right to, in "):
+        OpenRun(tmp_path / "run", settings=SETTINGS, resume=True)
 
 
 def test_a_run_that_lost_its_settings_is_told_so(tmp_path: Path) -> None:

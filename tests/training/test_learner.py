@@ -206,8 +206,8 @@ def test_planned_anew_with_the_same_settings_it_is_the_same_in_every_bit() -> No
     assert one.schedule.state_dict() == other.schedule.state_dict()
 
 
-def warm(optimizer: torch.optim.Optimizer, warmup: int) -> MultiStepLR:
-    raise ValueError(f"warmup ({warmup}) must be at least 1")
+def warm(optimizer: torch.optim.Optimizer, length: int, warmup: int) -> MultiStepLR:
+    raise ValueError(f"warmup ({warmup}) must be less than length ({length})")
 
 
 @pytest.mark.parametrize(
@@ -223,11 +223,11 @@ def warm(optimizer: torch.optim.Optimizer, warmup: int) -> MultiStepLR:
             partial(torch.optim.AdamW, weight_decay=-0.5),
             "optimizer.weight_decay (-0.5): Invalid weight_decay value",
         ),
-        ("schedule", partial(warm, warmup=0), "schedule.warmup (0) must be at least 1"),
+        ("schedule", partial(warm, length=6, warmup=6), "schedule.warmup (6) must be less"),
         (
             "schedule",
             partial(CosineAnnealingWarmRestarts, T_0=-5),
-            "schedule.T_0 (-5): Expected positive integer T_0",
+            "schedule: Expected positive integer T_0, but got -5",
         ),
     ],
 )
