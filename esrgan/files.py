@@ -96,9 +96,24 @@ def check_target(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = ())
     if suffixes and path.suffix not in suffixes:
         raise ValueError(f"{path} must end in {' or '.join(suffixes)}")
     refuse_existing(path, overwrite=overwrite, fix=GIVE_OVERWRITE)
-    nearest = nearest_existing(path.absolute().parent)
+    check_folder(path.absolute().parent, what=path)
+
+
+def check_folder(folder: Path, *, what: Path | None = None) -> None:
+    """Refuse before the work a folder that could not be made, or written to, after it.
+
+    Args:
+        folder: it need not exist.
+        what: is to be written into it, for the message; by default the folder.
+
+    Raises:
+        ValueError: where it should be there is something else, or no right to write.
+    """
+    nearest = nearest_existing(folder.absolute())
     if not nearest.is_dir():
-        raise ValueError(f"{path} cannot be written: {nearest} is not a folder")
+        raise ValueError(f"{what or folder} cannot be written: {nearest} is not a folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ValueError(f"{what or folder} cannot be written: there is no right to, in {nearest}")
 
 
 def nearest_existing(path: Path) -> Path:

@@ -21,8 +21,23 @@ def choose_device(asked: str | None) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (AssertionError, RuntimeError) as error:  # which of them depends on the build of torch
-        raise ValueError(f"--device {name} cannot be used: {error}") from error
+        reason = str(error).partition("\n")[0]  # of mps, torch lists all that it was built without
+        raise ValueError(f"--device {name} cannot be used: {reason}") from error
     return device
+
+
+def require_accelerator(name: str) -> None:
+    """A ValueError where there is none of a kind that Lightning's word asks for."""
+    there = {
+        "gpu": torch.cuda.is_available() or torch.backends.mps.is_available(),
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(name, True):
+        raise ValueError(
+            f"trainer.accelerator ({name}) cannot be used: PyTorch sees none here. auto takes what "
+            "there is, cpu the processor"
+        )
 
 
 def fastest_dtype(device: torch.device) -> torch.dtype:

@@ -1,7 +1,7 @@
 """The words that all parts share: what an image is, a pair of them, and a batch."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,4 +130,13 @@ class ImagePairs(WholeImages, Protocol):
         Raises:
             ValueError: names every bad record, the rule it breaks and what to do.
         """
+        ...
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """Pairs that can be told from others by what they are, wherever they lie."""
+
+    def digest(self) -> str:
+        """Differs where the names or the content of the images do."""
         ...

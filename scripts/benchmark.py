@@ -15,7 +15,7 @@ from bench.sizes import PAPER, QUICK, USUAL, Sizes
 
 from esrgan.data import write_sample_photographs
 from esrgan.errors import refuse_below_one, report_errors
-from esrgan.files import refuse_existing, write_whole
+from esrgan.files import check_folder, refuse_existing, write_whole
 
 COUNTS: Sequence[str] = ("rounds", "iterations", "seeds")
 ONLY_WITH = {
@@ -70,12 +70,15 @@ def parse_arguments() -> Arguments:
             parser.error(f"{option} has no effect without --only {' or '.join(subjects)}")
     numbers = {name: given.pop(name) for name in COUNTS if name in given}
     refuse_below_one(numbers)
+    if numbers.get("iterations", 2) < 2:
+        raise ValueError(f"--iterations ({numbers['iterations']}) must be at least 2")
     return Arguments(sizes=(QUICK if given["quick"] else USUAL)._replace(**numbers), **given)
 
 
 def benchmark(arguments: Arguments) -> None:
     if arguments.output:
         refuse_existing(arguments.output, fix="choose another name")
+        check_folder(arguments.output.absolute().parent, what=arguments.output)
     machine = describe_machine()
     print("\n".join(f"- {name}: {value}" for name, value in machine.items()))
     tables = []

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from esrgan import hardware
-from esrgan.hardware import choose_precision, fastest_dtype, free_memory
+from esrgan.hardware import (
+    choose_device,
+    choose_precision,
+    fastest_dtype,
+    free_memory,
+    require_accelerator,
+)
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 1)
 
@@ -88,3 +94,32 @@ def test_free_memory_is_what_programs_can_have_without_swapping(monkeypatch):
     memory = SimpleNamespace(free=1_000, available=5_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
     assert free_memory() == 5_000
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [("gpu", False), ("cuda", False), ("mps", False), ("cpu", True), ("auto", True)],
+)
+def test_a_device_that_is_not_there_is_told_in_words(monkeypatch, name, there):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    if there:
+        require_accelerator(name)
+    else:
+        with pytest.raises(ValueError, match=rf"trainer.accelerator \({name}\) cannot be used"):
+            require_accelerator(name)
+
+
+def test_one_that_is_there_is_taken(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    require_accelerator("gpu")
+    require_accelerator("cuda")
+
+
+def test_why_a_device_cannot_be_used_is_one_line(monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("no such backend\nregistered at ...\nregistered at ...")
+
+    monkeypatch.setattr(torch, "zeros", refuse)
+    with pytest.raises(ValueError, match=r"^--device mps cannot be used: no such backend$"):
+        choose_device("mps")

@@ -29,9 +29,16 @@ HYDRA_AT = {
     "esrgan/sweeps/launch.py",
     "esrgan/commands/preview.py",
     "esrgan/commands/train.py",
+    "esrgan/commands/composition.py",
+    "esrgan/commands/first_weights.py",
     "esrgan/commands/download.py",  # OmegaConf, to read its table
 }
-LIGHTNING_AT = {"esrgan/training", "esrgan/data/datamodule.py", "esrgan/commands/train.py"}
+LIGHTNING_AT = {
+    "esrgan/training",
+    "esrgan/data/datamodule.py",
+    "esrgan/commands/first_weights.py",
+    "esrgan/commands/train.py",
+}
 LONGEST_FILE, LONGEST_FUNCTION = 300, 50
 
 

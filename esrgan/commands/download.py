@@ -21,6 +21,7 @@ from tqdm import tqdm
 from esrgan.commands.configs import configs_folder
 from esrgan.downloads.table import Entry, megabytes, read_table
 from esrgan.errors import INTERRUPTED, report_errors, suggestion
+from esrgan.files import check_folder
 
 if TYPE_CHECKING:
     from esrgan.downloads.transfer import Bar
@@ -89,6 +90,7 @@ def _fetch(entry: Entry, arguments: Arguments) -> None:
     if target.exists():
         print(f"{entry.name} is here already: {target}")
         return
+    check_folder(target)
     print(f"{entry.about}; terms: {entry.terms}", flush=True)  # the bars go to stderr
     try:
         install(

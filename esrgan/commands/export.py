@@ -115,10 +115,10 @@ def _find_source(word: str, *, weights: str | None) -> Path:
     """A run's release has one set of weights: where one is to be chosen, it is its checkpoint's."""
     if weights is None or not Path(word).is_dir():
         return find_weights(word)
-    checkpoints = RunFolder(Path(word)).list_checkpoints()
-    if not checkpoints:
-        raise ValueError(f"{word} has no checkpoint, in which weights could be chosen")
-    return checkpoints[0]
+    checkpoint = RunFolder(Path(word)).newest_sound_checkpoint()
+    if checkpoint is None:
+        raise ValueError(f"{word} has no sound checkpoint, in which weights could be chosen")
+    return checkpoint
 
 
 def _read_network(source: Path, *, weights: str | None) -> tuple["Generator", dict[str, str]]:

@@ -13,6 +13,7 @@ from esrgan.evaluation.benchmarks import (
     benchmark_name,
     recognise_bicubic,
 )
+from esrgan.types import Resize
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +46,25 @@ def _as_method(network: "Generator") -> Method:
     from esrgan.inference import upscale
 
     return lambda _key, lq: upscale(network, lq)
+
+
+def open_pairs(
+    *,
+    gt: Path | str,
+    lq: Path | str | None = None,
+    scale: int,
+    downscale: Resize | None = None,
+) -> FolderPairs:
+    """The pairs that a word stands for, as for `benchmark_folders`.
+
+    Args:
+        gt: the word.
+        lq: a folder of low-resolution images, whatever the word says of them.
+        scale: the size of gt, that of lq being 1.
+        downscale: makes the low-resolution images where there are none.
+    """
+    folder, found = (Path(gt), lq) if lq is not None else benchmark_folders(str(gt), scale=scale)
+    return FolderPairs(gt=folder, lq=found, scale=scale, downscale=None if found else downscale)
 
 
 def open_benchmarks(

@@ -12,6 +12,7 @@ A table is printed. With --output FOLDER these files are written there:
 example: report.py experiments/ablation --output results/ablation --benchmark data/Set14
 """
 
+import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Collection, Sequence
@@ -136,7 +137,7 @@ def _open_figure(runs: Sequence[RunRecord], metrics: Sequence[str], arguments: A
     words = arguments.benchmark
     if words is None:
         sets = dict.fromkeys(run.settings.get("validation_set") for run in runs)
-        words = [folder for folder in sets if folder is not None and Path(folder).is_dir()]
+        words = [word for word in sets if word and all(map(os.path.isdir, word.split(":")))]
     places = _find_images(inputs.open_benchmarks(words, scale=scale), arguments.images)
     below = [name for name in metrics if arguments.metrics and name in STANDARD]
     return Figure(

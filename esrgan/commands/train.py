@@ -7,6 +7,7 @@ set by its key (patch_size=192 training.optimizer.lr=1e-4); a misspelt key ends 
 what it may have meant.
 
   resume=true        continue the run that is there; auto does if there is one
+  allow_changes=true     continue it with other settings, from here on
   name=NAME          the run's folder is experiments/NAME
   --cfg job --resolve    print all settings, start nothing
   --config-dir FOLDER    experiments and other configs of your own: FOLDER/experiment/NAME.yaml
@@ -23,17 +24,19 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from esrgan.commands.configs import configs_folder
+from esrgan.commands.first_weights import continued_generator, new_generator, start_discriminator
 from esrgan.errors import STOPPED, report_errors
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from pytorch_lightning import Trainer
 
-    from esrgan.runs import OpenRun, RunFolder
-    from esrgan.training import Learner, StopSignal
+    from esrgan.data.datamodule import PatchDataModule
+    from esrgan.runs import History, OpenRun, RunFolder
+    from esrgan.training import AfterIteration, Validation
     from esrgan.weights import Generator
 
 CONFIG = "train"
@@ -52,11 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     from hydra._internal.utils import get_args_parser
 
+    from esrgan.commands.composition import refuse_numbers_for_text, without_null
     from esrgan.hydra_errors import plain_errors
     from esrgan.runs import Settings
 
-    arguments = get_args_parser().parse_args(words)
     configs = configs_folder()
+    words = [without_null(word, configs) for word in words]
+    arguments = get_args_parser().parse_args(words)
     own = Path(arguments.config_dir) if arguments.config_dir else None
     if own is not None and not own.is_dir():
         raise ValueError(f"--config-dir {own} is not a folder")
@@ -71,6 +76,7 @@ def _run(words: list[str]) -> int:
 
     ConfigStore.instance().store("settings", Settings)
     with plain_errors():
+        refuse_numbers_for_text(arguments.overrides)
         if arguments.multirun:
             from esrgan.sweeps import sweep
 
@@ -92,25 +98,26 @@ def train(cfg: "DictConfig") -> int:
     """Run an experiment to its end, or to the signal that stops it; returns the exit code."""
     from hydra.utils import instantiate
 
+    from esrgan.commands.composition import checked
     from esrgan.hydra_errors import plain_errors
-    from esrgan.runs import RUNS, OpenRun
 
     with plain_errors():
-        settings, train_set = _checked(cfg)
-        run = OpenRun(RUNS / cfg.name, settings=settings, resume=cfg.resume)
+        settings, train_set, images = checked(cfg)
+        run = _open(cfg, settings)
         from esrgan import training
+        from esrgan.hardware import require_accelerator
 
         _quieten_lightning()
         state = run.folder.newest_checkpoint()
+        history = run.history_since(state)
         start = 0 if state is None else state["iteration"]
+        is_pending = state is not None and bool(state.get("is_pending"))
 
         data = instantiate(cfg.data, train=train_set, start_iteration=start)
-        validation = instantiate(cfg.validation) if cfg.validation_set else None
-        generator = new_generator(cfg, with_weights=state is None)
+        validation = instantiate(cfg.validation, pairs=images) if images is not None else None
+        generator = new_generator(cfg) if state is None else continued_generator(cfg, state)
         stage = instantiate(cfg.training, generator=generator, _convert_="all")
-        if cfg.init_discriminator_from and state is None:
-            _start_discriminator(stage.opponent, cfg.init_discriminator_from)
-
+        start_discriminator(stage, cfg.init_discriminator_from if state is None else None)
         stop = training.StopSignal()
         after_iteration = training.AfterIteration(
             iterations=cfg.iterations,
@@ -121,65 +128,34 @@ def train(cfg: "DictConfig") -> int:
             resume_from=state,
             from_weights=bool(cfg.init_from),
             settings=settings,
+            history=history,
         )
+        require_accelerator(cfg.trainer.accelerator)
         trainer = instantiate(cfg.trainer, callbacks=[after_iteration], logger=False)
         loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
-        if cfg.verify and trainer.local_rank == 0:
-            data.verify()
+        if trainer.local_rank == 0:
+            _verify(validation, data if cfg.verify else None)
 
         # What can be refused has been: nothing was written until here
-        _begin(run, trainer, loggers, settings, start=start)
-        if start < cfg.iterations:
+        first = start if is_pending or state is None else start + 1
+        _begin(run, trainer, loggers, settings, first=first, history=history)
+        if first <= cfg.iterations:
             trainer.fit(stage, data)
-        return _end(run.folder, trainer, generator, stop, resumed=bool(cfg.resume))
+        return _end(run.folder, trainer, generator, after_iteration, resumed=bool(cfg.resume))
 
 
-def _checked(cfg: "DictConfig") -> tuple[dict[str, Any], object]:
-    """The settings as plain containers, if they can work, and what to train on, unread.
-
-    Lightning takes seconds to import: what can be refused without it is refused before.
-    """
-    from hydra.utils import instantiate
-    from omegaconf import OmegaConf
-
-    from esrgan.runs.checks import check_settings, check_targets
-
-    container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    settings = cast(dict[str, Any], container)
-    check_settings(settings)
-    parts = settings if cfg.validation_set else settings | {"validation": None}
-    check_targets(parts, with_lightning=False)
-    train_set: object = instantiate(cfg.data.train)
-    check_targets(parts, with_lightning=True)
-    return settings, train_set
+def _verify(*parts: "Validation | PatchDataModule | None") -> None:
+    for part in parts:
+        if part is not None:
+            part.verify()
 
 
-def new_generator(cfg: "DictConfig", *, with_weights: bool) -> "Generator":
-    """The generator as training starts: with random weights, or with those of `init_from`.
+def _open(cfg: "DictConfig", settings: dict[str, Any]) -> "OpenRun":
+    from esrgan.commands.composition import composition_of
+    from esrgan.runs import RUNS, OpenRun
 
-    Where a run is continued, its weights come from a checkpoint: `init_from` may be gone.
-    """
-    from hydra.utils import instantiate
-    from pytorch_lightning import seed_everything
-
-    from esrgan.weights import load_into
-
-    seed_everything(cfg.seed, verbose=False)
-    if cfg.init_from and with_weights and not Path(cfg.init_from).is_file():
-        raise ValueError(
-            f"init_from ({cfg.init_from}) is not a file: train the stage before this one, name "
-            "another file of weights, or give init_from=null to start from random ones"
-        )
-    generator: Generator = instantiate(cfg.generator).train()
-    if generator.scale != cfg.scale:
-        raise ValueError(
-            f"scale ({cfg.scale}) must be that of the generator: set scale={generator.scale} and "
-            "train on a data set of that scale"
-        )
-    if cfg.init_from and with_weights:
-        report = load_into(generator, cfg.init_from, allow_partial=cfg.init_partial)
-        log.info("%s: %s", cfg.init_from, report)
-    return generator
+    composition = composition_of(cfg, config=CONFIG) if cfg.resume else None
+    return OpenRun(RUNS / cfg.name, settings=settings, resume=cfg.resume, composition=composition)
 
 
 def list_experiments(folders: Sequence[Path]) -> str:
@@ -200,48 +176,44 @@ def _begin(
     loggers: Sequence[Any],
     settings: dict[str, Any],
     *,
-    start: int,
+    first: int,
+    history: "History",
 ) -> None:
     """Make the run's folder and its logs; of several processes, the first one does."""
     if not trainer.is_global_zero:
         logging.getLogger("esrgan").setLevel(logging.ERROR)
         return
-    run.begin()
-    ours = {"folder": run.folder.path, "first": start + 1 if start else 0}
+    run.begin(history=history)
+    ours = {"folder": run.folder.path, "first": first}
     trainer.loggers = [make(**ours) if callable(make) else make for make in loggers]
     for logger in trainer.loggers:
         logger.log_hyperparams(settings)
     iterations = settings["iterations"]
-    if start < iterations:
+    if first <= iterations:
         where = f"{trainer.world_size} × {trainer.strategy.root_device.type}, {trainer.precision}"
         if settings["precision"] == "auto":
             has = "has" if "bf16" in trainer.precision else "lacks"
             where += f" (it {has} bfloat16 in hardware)"
-        log.info("%s: from iteration %d to %d on %s", run.folder.path, start, iterations, where)
-
-
-def _start_discriminator(learner: "Learner", start: str) -> None:
-    """Give a GAN's discriminator the weights of a file, or of a run's newest checkpoint."""
-    from esrgan.runs import RunFolder
-    from esrgan.weights import load_discriminator_into
-
-    path = Path(start)
-    file = path if path.is_file() else next(iter(RunFolder(path).list_checkpoints()), None)
-    if file is None:
-        raise ValueError(
-            f"init_discriminator_from ({start}) must be a file of weights, or the folder of a run "
-            "of the GAN stage that has checkpoints; null starts from random weights"
+        log.info(
+            "%s: from iteration %d to %d on %s",
+            run.folder.path,
+            max(first - 1, 0),
+            iterations,
+            where,
         )
-    log.info("%s: %s", file, load_discriminator_into(learner.network, file))
-    if learner.ema is not None:
-        learner.ema.load_state_dict(learner.network.state_dict())
 
 
 def _quieten_lightning() -> None:
     """Leave out its hints, and warnings of what is meant to be: the EMA is in evaluation mode."""
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for message in ("in eval mode", "LeafSpec", "smaller than the logging", "lr_scheduler.step"):
+    for message in (
+        "in eval mode",
+        "LeafSpec",
+        "smaller than the logging",
+        "lr_scheduler.step",
+        "is zero",
+    ):
         warnings.filterwarnings("ignore", f".*{re.escape(message)}")
 
 
@@ -249,22 +221,29 @@ def _end(
     run: "RunFolder",
     trainer: "Trainer",
     generator: "Generator",
-    stop: "StopSignal",
+    after: "AfterIteration",
     *,
     resumed: bool,
 ) -> int:
     """Say what became of the run, and write what others can use; of several processes the first."""
+    from esrgan.runs.releases import is_whole
     from esrgan.weights import save_release
 
     if not trainer.is_global_zero:
         return 0
-    if stop.received is not None:
+    if after.stop.received is not None:
         how = "" if resumed else " with resume=true"
-        log.warning("stopped by %s; the same command%s goes on", stop.received.name, how)
+        log.warning("stopped by %s; the same command%s goes on", after.stop.received.name, how)
         return STOPPED
+    is_damaged = run.release.exists() and not is_whole(run.release)
+    if is_damaged:
+        log.warning("%s is damaged, and is written anew", run.release)
     state = run.newest_checkpoint()
-    if state is not None and not run.release.exists():
+    if state is not None and (is_damaged or not run.release.exists()):
         generator.load_state_dict(state["ema"] or state["generator"])
-        save_release(run.release, generator, metadata=run.describe(state))
+        about = run.describe(state)
+        save_release(run.release, generator, metadata=about, overwrite=is_damaged)
     log.info("the trained generator is %s", run.release)
+    if best := after.checkpoints.best(after.course.start):
+        log.info("%s", best)
     return 0

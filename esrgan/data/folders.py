@@ -1,5 +1,6 @@
 """Images and pairs of them in folders: for validation, the benchmarks, and first looks."""
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -100,6 +101,15 @@ class FolderPairs:
             except ValueError as error:
                 problems.append(str(error))
         _raise_any(problems)
+
+    def digest(self) -> str:
+        """Of the names and bytes of all files."""
+        whole = hashlib.sha256(f"{self.scale}\n".encode())
+        for path in [*self._gt_paths, *self._lq_paths]:
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            whole.update(f"{path.stem}\t{content}\n".encode())
+        return whole.hexdigest()
 
     def _read_gt(self, index: int) -> Image:
         height, width = self.lq_size(index)

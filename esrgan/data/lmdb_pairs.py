@@ -1,11 +1,12 @@
 """Image pairs out of a data set in LMDB form."""
 
+import hashlib
 from pathlib import Path
 
 from esrgan.data.check import verify_dataset
 from esrgan.data.lmdb_dataset import open_dataset
 from esrgan.data.lmdb_store import LmdbReader
-from esrgan.data.manifest import GT, LQ
+from esrgan.data.manifest import GT, LQ, read_records
 from esrgan.types import Image, Pair
 
 
@@ -52,6 +53,19 @@ class LmdbPairs:
 
     def verify(self) -> None:
         verify_dataset(self._dataset)
+
+    def digest(self) -> str:
+        """Of all keys and records; of BasicSR's, which have no digests, of keys and sizes."""
+        dataset, whole = self._dataset, hashlib.sha256()
+        if dataset.manifest:
+            for record in read_records(dataset.folder, dataset.manifest):
+                whole.update(f"{record.key}\t{record.gt_digest}\t{record.lq_digest}\n".encode())
+        else:
+            for index in range(len(self)):
+                whole.update(f"{self.key(index)}\t{self.lq_size(index)}\n".encode())
+            for lmdb in filter(None, (dataset.gt, dataset.lq)):
+                whole.update(f"{(lmdb / 'data.mdb').stat().st_size}\n".encode())
+        return whole.hexdigest()
 
     def _read(self, index: int, top: int, left: int, bottom: int, right: int) -> Pair:
         height, width = self.lq_size(index)

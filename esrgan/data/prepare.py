@@ -21,7 +21,7 @@ from esrgan.data.manifest import (
 )
 from esrgan.data.sources import Source, find_sources
 from esrgan.data.versions import REDUCED
-from esrgan.files import refuse_existing
+from esrgan.files import check_folder, refuse_existing
 from esrgan.types import Progress
 
 _TRANSACTION_BYTES = 64 << 20
@@ -65,6 +65,9 @@ def build_dataset(
         OSError: the file system refuses a write.
     """
     refuse_existing(output, fix="choose another name")
+    check_folder(output)
+    for folders in (gt_folders, lq_folders):
+        _refuse_twice(folders)
     if bool(lq_folders) != (recipe.downscale is None and not recipe.gt_only):
         raise ValueError("give either lq folders or a function that makes the lq images, not both")
     settings = _settings(recipe, gt_folders, lq_folders)
@@ -112,6 +115,13 @@ def _settings(
         multi_scale=recipe.multi_scale,
         skip_small=recipe.skip_small,
     )
+
+
+def _refuse_twice(folders: Sequence[Path]) -> None:
+    resolved = [folder.resolve() for folder in folders]
+    for number, folder in enumerate(resolved):
+        if folder in resolved[:number]:
+            raise ValueError(f"{folders[number]} is given twice: name each folder once")
 
 
 def _store(

@@ -11,7 +11,7 @@ from esrgan.errors import suggestion
 from esrgan.evaluation import METRICS, Metric
 from esrgan.reports.differences import ABSENT, Difference, find_differences
 from esrgan.reports.tables import markdown_table
-from esrgan.runs import RunRecord
+from esrgan.runs import RunRecord, in_words
 
 
 class Cell(NamedTuple):
@@ -161,5 +161,8 @@ def _notes(runs: Sequence[RunRecord]) -> Iterator[str]:
         )
     elif sets:
         yield f"Metrics: of each run's last validation, on {', '.join(sets)}."
+    for run in runs:
+        for change in in_words(run.history):
+            yield f"{run.name}: {change}."
     if any(run.speed for run in runs):
         yield "Times and speeds: without validation and the writing of checkpoints."

@@ -54,8 +54,23 @@ def write_checkpoint(folder: Path, iteration: int, state: dict[str, Any]) -> Pat
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """The complete checkpoints of a folder, the newest first."""
-    return sorted((p for p in folder.glob("*.ckpt") if _NAME.fullmatch(p.name)), reverse=True)
+    """The complete checkpoints of a folder, the newest first.
+
+    Raises:
+        OSError: the folder cannot be read, which is not to be taken for an empty one.
+    """
+    return [path for path in _files(folder) if _NAME.fullmatch(path.name)]
+
+
+def refuse_renamed(folder: Path) -> None:
+    """A ValueError where no file is named as a checkpoint is, but one might be one."""
+    files = [path for path in _files(folder) if path.suffix == ".ckpt"]
+    if files and not list_checkpoints(folder):
+        raise ValueError(
+            f"{folder} holds {files[0].name}, which is not named as checkpoints are: call it "
+            f"iteration_N-{_digest(files[0])}.ckpt, where N is its iteration in eight digits, or "
+            "start another run with name=ANOTHER_NAME"
+        )
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -109,6 +124,22 @@ def remove_old(folder: Path, *, keep_last: int, keep_also: Iterable[int]) -> Non
             path.unlink()
     for leftover in folder.glob("*.ckpt.tmp"):
         leftover.unlink()
+
+
+def is_sound(checkpoint: Path) -> bool:
+    """Whether its content is still what was written."""
+    try:
+        return checkpoint.name.endswith(f"-{_digest(checkpoint)}.ckpt")
+    except OSError:
+        return False
+
+
+def _files(folder: Path) -> list[Path]:
+    """Not by `glob`, for which a folder that cannot be read is empty."""
+    try:
+        return sorted(folder.iterdir(), reverse=True)
+    except FileNotFoundError:
+        return []
 
 
 def _digest(path: Path) -> str:

@@ -34,6 +34,8 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     resume = settings["resume"]
     if isinstance(resume, str) and resume != "auto":
         raise ValueError(f"resume ({resume}) must be true, false or auto")
+    if settings["generator"].get("path", "") is None:
+        raise ValueError("generator=from_file is the network of init_from: give init_from=WEIGHTS")
     _check_patch_size(settings)
     _check_folders(settings)
     _check_devices(settings)
@@ -114,15 +116,26 @@ def _check_patch_size(settings: Mapping[str, Any]) -> None:
 
 
 def _check_folders(settings: Mapping[str, Any]) -> None:
-    for key in ("train_set", "validation_set"):
-        if settings[key] is not None and not Path(settings[key]).is_dir():
-            raise ValueError(
-                f"{key} ({settings[key]}) is not a folder: data/README.md says how to make it, "
-                f"{key}=FOLDER names another"
-            )
+    validates = parts_that_are_built(settings)["validation"]
+    for key in ("train_set", "validation_set") if validates else ("train_set",):
+        folder = settings[key]
+        if Path(folder).is_dir():
+            continue
+        if key == "validation_set" and all(Path(part).is_dir() for part in folder.split(":")):
+            continue  # GT:LQ
+        raise ValueError(
+            f"{key} ({folder}) is not a folder: data/README.md says how to make it, "
+            f"{key}=FOLDER names another"
+        )
     name = Path(settings["name"])
     if name.is_absolute() or ".." in name.parts or not name.parts:
         raise ValueError(f"name ({settings['name']}) must be a path below experiments/")
+
+
+def parts_that_are_built(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings without those of parts that this run has no use for."""
+    validates = settings["validation_set"] and (settings.get("validation") or {}).get("pairs")
+    return settings if validates else {**settings, "validation": None}
 
 
 _WITH_LIGHTNING = ("pytorch_lightning.", "esrgan.training.", "esrgan.data.datamodule.")
@@ -164,7 +177,7 @@ def _find(key: str, name: str) -> Callable[..., object]:
 
 
 def _check_arguments(key: str, node: Mapping[str, Any], target: Callable[..., object]) -> None:
-    parameters = _parameters(target)
+    parameters = parameters_of(target)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name, value in node.items():
         if name.startswith("_") and name.endswith("_"):
@@ -178,7 +191,7 @@ def _check_arguments(key: str, node: Mapping[str, Any], target: Callable[..., ob
             raise ValueError(f"{key}{name} ({value!r}) must be of the type {wanted}")
 
 
-def _parameters(target: Callable[..., object]) -> dict[str, inspect.Parameter]:
+def parameters_of(target: Callable[..., object]) -> dict[str, inspect.Parameter]:
     """By name; of a class that hands on what it does not know, those of its parents too."""
     parameters = dict(inspect.signature(target).parameters)
     parents = target.__mro__[1:] if isinstance(target, type) else ()

@@ -1,26 +1,30 @@
 """The folder of a run, `experiments/NAME/`: what lies where in it, for those who write and read.
 
-It holds `settings.json` (every setting, resolved), `checkpoints/`, the logs (`train.csv`,
-`val.csv`, `speed.csv`, `tensorboard/`, `train.log`) and, when the run has ended, its release.
+It holds `settings.json` (every setting, resolved), `history.json` (what was changed of them on the
+way), `checkpoints/`, the logs (`train.csv`, `val.csv`, `speed.csv`, `tensorboard/`, `train.log`)
+and, when the run has ended, its release.
 """
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from esrgan import __version__
-from esrgan.files import Held, try_lock
-from esrgan.runs.checkpoints import list_checkpoints, read_newest
-from esrgan.runs.logs import Line, read_log
-from esrgan.runs.settings import changed_results, read_settings, training_recipe, write_settings
+from esrgan.runs.changes import find_changes
+from esrgan.runs.checkpoints import CheckpointError, is_sound, list_checkpoints, read_newest
+from esrgan.runs.history import History, read_history
+from esrgan.runs.logs import LOGS, Line, read_log
+from esrgan.runs.releases import is_whole, list_releases
+from esrgan.runs.settings import Change, read_settings, training_recipe
 
 RUNS = Path("experiments")
 """Where runs are, seen from where commands are given."""
 
 SETTINGS = "settings.json"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,15 @@ class RunFolder:
         return self.path / f"{self.path.name}.pth"
 
     @property
+    def history(self) -> Path:
+        """What has changed in its settings on its way; not there if nothing has."""
+        return self.path / "history.json"
+
+    def read_history(self) -> History:
+        """A ValueError where it is broken."""
+        return read_history(self.history)
+
+    @property
     def messages(self) -> Path:
         return self.path / "train.log"
 
@@ -50,8 +63,13 @@ class RunFolder:
         """One of `LOGS`; a ValueError where it is broken."""
         return read_log(self.path / f"{name}.csv")
 
+    def logged_iterations(self) -> int:
+        """The last iteration of which a log tells; 0: of none. A ValueError where one is broken."""
+        lines = [line for name in LOGS for line in self.log(name)]
+        return max((int(line["iteration"]) for line in lines), default=0)
+
     def list_checkpoints(self) -> list[Path]:
-        """The newest first."""
+        """The newest first; an OSError where their folder cannot be read."""
         return list_checkpoints(self.checkpoints)
 
     def newest_checkpoint(self) -> dict[str, Any] | None:
@@ -62,20 +80,34 @@ class RunFolder:
         """
         return read_newest(self.checkpoints)
 
+    def newest_sound_checkpoint(self) -> Path | None:
+        """The newest file that is not damaged."""
+        return next(filter(_passes(is_sound), self.list_checkpoints()), None)
+
     def newest_weights(self) -> Path | None:
-        """The newest of releases and checkpoints; None: the folder has no weights."""
-        releases = [*self.path.glob("*.pth"), *self.path.glob("*.safetensors")]
-        return max(
-            [*self.list_checkpoints()[:1], *sorted(releases)],
-            key=lambda file: file.stat().st_mtime_ns,
-            default=None,
-        )
+        """The newest of releases and checkpoints that is not damaged; None: it has no weights.
+
+        Raises:
+            CheckpointError: there are some, and all are damaged.
+        """
+        # By the names of checkpoints, as copying may have changed what is newest by the clock
+        checkpoints, releases = self.list_checkpoints(), list_releases(self.path)
+        newest = self.newest_sound_checkpoint()
+        candidates = [*([newest] if newest else []), *releases]
+        candidates.sort(key=lambda file: file.stat().st_mtime_ns, reverse=True)
+        found = next((f for f in candidates if f == newest or _passes(is_whole)(f)), None)
+        if found is None and (checkpoints or releases):
+            raise CheckpointError(
+                f"all the weights in {self.path} are damaged: give a file instead"
+            )
+        return found
 
     def is_finished(self, settings: Mapping[str, Any]) -> bool:
-        """Whether the run of these settings has its release."""
-        if not (self.settings.exists() and self.release.exists()):
+        """Whether the run of these settings has its release, undamaged."""
+        if not (self.settings.exists() and is_whole(self.release)):
             return False
-        return not changed_results(read_settings(self.settings), settings)
+        changes = find_changes(read_settings(self.settings), settings)
+        return all(changed.change is Change.FREE for changed in changes)
 
     def describe(self, checkpoint: Mapping[str, Any]) -> dict[str, str]:
         """What goes along with weights: how they came to be, without a word on where.
@@ -88,75 +120,13 @@ class RunFolder:
         """
         iteration = checkpoint["iteration"]
         about = {"run": self.path.name, "iterations": str(iteration), "esrgan": __version__}
-        about["recipe"] = json.dumps(training_recipe(checkpoint["settings"]))
+        recipe = training_recipe(checkpoint["settings"], checkpoint.get("history", ()))
+        about["recipe"] = json.dumps(recipe)
         lines = [line for line in self.log("val") if line["iteration"] <= iteration]
         if lines:
             metrics = {**lines[-1], "iteration": int(lines[-1]["iteration"])}
             about["metrics"] = json.dumps(metrics)
         return about
-
-
-class OpenRun:
-    """A run's folder that is to be written to: of a new run, or of an earlier one to continue it.
-
-    Args:
-        folder: where the run is kept.
-        settings: the resolved configuration, plain containers.
-        resume: whether to continue the run that is there; "auto" does if it has a checkpoint.
-
-    Raises:
-        ValueError: the folder holds a run and `resume` is false; it holds none, or of one only the
-            release, and `resume` is true; the run there had other settings, or lost them.
-    """
-
-    def __init__(self, folder: Path, *, settings: Mapping[str, Any], resume: bool | str) -> None:
-        self.folder = RunFolder(folder)
-        self._settings = settings
-        self._lock: Held | None = None
-        checkpoints = self.folder.list_checkpoints()
-        self._resume = bool(checkpoints if resume == "auto" else resume)
-        if self.folder.release.exists() and not checkpoints:
-            raise ValueError(
-                f"{self.folder.release}, which is never written over, has no checkpoint to "
-                "continue from: start another run with name=ANOTHER_NAME"
-            )
-        if not self._resume:
-            self._refuse_to_write_over()
-        elif not (self.folder.settings.exists() or checkpoints):
-            raise ValueError(f"{folder} holds no run to continue: start one without resume=true")
-        else:
-            _refuse_other_settings(folder, read_settings(self.folder.settings), settings)
-
-    def begin(self) -> None:
-        """Make the folder, keep other processes out of it, and log to `train.log` from now on.
-
-        Raises:
-            ValueError: another process is writing to it, or has meanwhile.
-        """
-        path = self.folder.path
-        path.mkdir(parents=True, exist_ok=True)
-        self._lock = try_lock(path / ".lock")
-        if self._lock is None:
-            raise ValueError(f"another process is training in {path}: wait or stop it")
-        if not self._resume:  # another process may have trained here since the first look
-            self._refuse_to_write_over()
-        write_settings(self.folder.settings, self._settings)
-        handler = logging.FileHandler(self.folder.messages)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logging.getLogger("esrgan").addHandler(handler)
-
-    def close(self) -> None:
-        """Let other processes in."""
-        if self._lock is not None:
-            self._lock.lock.release()
-
-    def _refuse_to_write_over(self) -> None:
-        # A run that failed before its first checkpoint holds nothing, and may be started again.
-        if self.folder.list_checkpoints():
-            raise ValueError(
-                f"{self.folder.path} already holds a run, which is never written over: continue it "
-                "with resume=true, or start another with name=ANOTHER_NAME"
-            )
 
 
 def find_weights(word: str) -> Path:
@@ -171,11 +141,13 @@ def find_weights(word: str) -> Path:
     return file
 
 
-def _refuse_other_settings(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    different = changed_results(before, now)
-    if different:
-        lines = "\n  ".join(different)
-        raise ValueError(
-            f"the run in {folder} had other settings:\n  {lines}\ncontinue it with the settings "
-            "it had, or start another from its weights with name=ANOTHER_NAME init_from=WEIGHTS"
-        )
+def _passes(check: Callable[[Path], bool]) -> Callable[[Path], bool]:
+    """The same, with a warning of each file that does not."""
+
+    def passes(file: Path) -> bool:
+        if check(file):
+            return True
+        log.warning("%s is damaged, and is passed over for the newest before it", file)
+        return False
+
+    return passes

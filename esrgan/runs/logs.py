@@ -6,12 +6,15 @@ Numbers are written in full, so that two runs which computed the same have the s
 import csv
 import io
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from esrgan.files import write_whole
 
 LOGS = ("train", "val", "speed")
+
+_FIX = "correct the line, or move the file away"
 
 Line = dict[str, float]
 """The numbers of one line by their column, `iteration` among them; empty cells are left out."""
@@ -58,19 +61,8 @@ def read_log(path: Path) -> list[Line]:
     Raises:
         ValueError: another line is broken.
     """
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    complete, end, _ = text.rpartition("\n")  # half a number is a number too: the line's end tells
-    rows = list(csv.DictReader(f"{complete}{end}".splitlines()))
-    lines = [_numbers(row) for row in rows]
-    if lines and lines[-1] is None:
-        del lines[-1]
-    whole = [line for line in lines if line is not None]
-    if len(whole) < len(lines):
-        number = lines.index(None) + 2
-        raise ValueError(f"{path} is broken in line {number}: {text.splitlines()[number - 1]!r}")
-    return whole
+    lines = (_numbers(row) for row in _read_cells(path)[1])
+    return [line for line in lines if line is not None]
 
 
 def training_time(speed: Sequence[Line], *, batch_size: int) -> tuple[int, float]:
@@ -92,7 +84,7 @@ def _numbers(row: Mapping[str, str]) -> Line | None:
         line = {column: float(cell) for column, cell in row.items() if cell != ""}
     except (TypeError, ValueError):  # too few cells, too many, or not numbers
         return None
-    return line if "iteration" in line else None
+    return line if line.get("iteration", 0.5).is_integer() else None
 
 
 def _append(path: Path, row: Mapping[str, str]) -> None:
@@ -108,10 +100,26 @@ def _append(path: Path, row: Mapping[str, str]) -> None:
 
 
 def _read_cells(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        lines = csv.DictReader(file)
-        rows = [row for row in lines if None not in row.values()]  # a line cut short by a crash
-        return list(lines.fieldnames or ["iteration"]), rows
+    """The header and the lines as they are written; what is broken is as for `read_log`."""
+    if not path.exists():
+        return ["iteration"], []
+    text = path.read_text(encoding="utf-8", errors="replace")
+    complete, end, _ = text.rpartition("\n")  # half a number is a number too: the line's end tells
+    lines = f"{complete}{end}".splitlines()
+    reader = csv.DictReader(lines)
+    try:
+        rows = list(reader)
+    except csv.Error as error:  # a NUL, or a cell without end
+        raise ValueError(f"{path} is broken: {error}: {_FIX}") from error
+    broken = [number for number, row in enumerate(rows) if _numbers(row) is None]
+    if lines and re.search("[\0\ufffd]", lines[0]):  # the second stands for what is not UTF-8
+        broken = [-1]
+    if rows and broken == [len(rows) - 1]:
+        del rows[-1]
+    elif broken:
+        number = broken[0] + 2
+        raise ValueError(f"{path} is broken in line {number}: {lines[number - 1]!r}: {_FIX}")
+    return list(reader.fieldnames or ["iteration"]), rows
 
 
 def _write_cells(path: Path, header: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:

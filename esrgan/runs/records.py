@@ -24,6 +24,8 @@ class RunRecord:
     train: Sequence[Line]
     validation: Sequence[Line]
     speed: Sequence[Line]
+    history: Sequence[Mapping[str, Any]] = ()
+    """What of its settings was changed on its way."""
 
     @property
     def planned(self) -> int:
@@ -96,7 +98,9 @@ def _read(folder: RunFolder, name: str) -> RunRecord:
     for key in ("iterations", "batch_size"):
         if not isinstance(settings.get(key), int):
             raise ValueError(f"{folder.settings} is broken: it has no {key}")
-    return RunRecord(name=name, folder=folder, settings=settings, speed=folder.log("speed"), **logs)
+    logs |= {"speed": folder.log("speed")}
+    history = folder.read_history()
+    return RunRecord(name=name, folder=folder, settings=settings, history=history, **logs)
 
 
 def _natural(path: Path) -> list[str | float]:

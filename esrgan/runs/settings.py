@@ -1,8 +1,9 @@
 """The settings of a run: their keys, what each has a say in, and the file that keeps them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ class Settings:
     verify: bool
     name: str
     resume: bool | str
+    allow_changes: bool
     precision: str
     deterministic: bool
     log_every: int
@@ -47,51 +49,84 @@ class Settings:
     trainer: dict[str, Any]
 
 
+class Change(IntEnum):
+    """What becomes of a run that is continued with another value of a setting."""
+
+    FREE = 0
+    """It goes on: nothing of what is computed depends on the value."""
+    LONGER = 1
+    """It goes on, if the number has grown; else it is as with FROM_HERE."""
+    FROM_HERE = 2
+    """It goes on and computes something else, but only if that is allowed, and tells of it."""
+    NEVER = 3
+    """It does not: the weights would not fit, or mean something else."""
+
+
 class Say(NamedTuple):
     """What a setting has a say in.
 
     Attributes:
-        result: in what a run computes, so that a run is continued only with the same. Rounding,
-            which comes with another number of devices, does not count.
+        change: in what a run computes, and so in whether it can be continued with another value.
+            Rounding, which comes with other devices, does not count.
         comparison: in how runs differ, to whoever compares them.
         recipe: in what is told of a run along with its weights. Folders and paths are not: they are
             the user's own affair.
     """
 
-    result: bool = True
+    change: Change = Change.FROM_HERE
     comparison: bool = True
     recipe: bool = True
 
 
-_HANDLING = Say(result=False, comparison=False, recipe=False)
-_DEVICES = Say(result=False, recipe=False)
-_BOOKKEEPING = Say(comparison=False, recipe=False)
+_HANDLING = Say(Change.FREE, comparison=False, recipe=False)
+_SHOWN = Say(Change.FREE, recipe=False)
 _NOT_TOLD = Say(recipe=False)
+_NETWORK = Say(Change.NEVER)
 
 SAYS: Mapping[str, Say] = {
     "resume": _HANDLING,
+    "allow_changes": _HANDLING,
     "verify": _HANDLING,
+    "content": _HANDLING,  # what is known of data and files that settings name
+    "name": _HANDLING,
+    "log_every": _HANDLING,
+    "metrics": _HANDLING,
+    "checkpoints": _HANDLING,
+    "logger": _HANDLING,
+    "validation": _SHOWN,
+    "validation.at_start": _HANDLING,
+    "validation.every": _HANDLING,
+    "validation.panel": _HANDLING,
+    "validation_set": _SHOWN,
     "data.num_workers": _HANDLING,
     "data.start_method": _HANDLING,
-    "trainer": _NOT_TOLD,
-    "trainer.devices": _DEVICES,
-    "trainer.num_nodes": _DEVICES,
-    "trainer.strategy": _DEVICES,
-    "trainer.precision": _BOOKKEEPING,  # worked out from the setting `precision`
-    "name": _BOOKKEEPING,
-    "log_every": _BOOKKEEPING,
-    "metrics": _BOOKKEEPING,
-    "checkpoints": _BOOKKEEPING,
-    "logger": _BOOKKEEPING,
-    "validation": _NOT_TOLD,
-    "validation.at_start": _BOOKKEEPING,
-    "validation.every": _BOOKKEEPING,
-    "validation.panel": _BOOKKEEPING,
+    "data.train.pairs": Say(Change.FREE),  # its content counts, which is that of `train_set`
     "train_set": _NOT_TOLD,
-    "validation_set": _NOT_TOLD,
+    "init_from": Say(Change.FREE),  # it was the beginning, and a checkpoint is what follows
+    "init_partial": Say(Change.FREE),
+    "init_discriminator_from": Say(Change.FREE),
+    "training.guard.max_in_a_row": Say(Change.FREE),
+    "training.discriminator.guard.max_in_a_row": Say(Change.FREE),
+    "trainer": _NOT_TOLD,
+    "trainer.accelerator": _SHOWN,
+    "trainer.devices": _SHOWN,
+    "trainer.num_nodes": _SHOWN,
+    "trainer.strategy": _SHOWN,
+    # worked out from the setting `precision`
+    "trainer.precision": Say(comparison=False, recipe=False),
+    "trainer.precision.accelerator": _HANDLING,
+    "iterations": Say(Change.LONGER),
+    "scale": _NETWORK,
+    "generator": _NETWORK,
+    "generator.path": Say(Change.FREE),  # of from_file: `init_from`
+    "training._target_": _NETWORK,  # a stage has networks of its own
+    "training.discriminator.network": _NETWORK,
+    # Their moments are of another kind
+    "training.optimizer._target_": _NETWORK,
+    "training.discriminator.optimizer._target_": _NETWORK,
     # Said again where they are used, below `training`
     "adversarial": _NOT_TOLD,
-    "discriminator": _NOT_TOLD,
+    "discriminator": Say(Change.NEVER, recipe=False),
     "prepare": _NOT_TOLD,
     "schedule": _NOT_TOLD,
 }
@@ -114,25 +149,32 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield f"{prefix}{key}", value
 
 
-def changed_results(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The settings that have a say in what a run computes and differ, each in words."""
-    old, new = dict(flatten(before)), dict(flatten(now))
-    return [
-        f"{key}: {old.get(key, 'not set')} then, {new.get(key, 'not set')} now"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key) and say_of(key).result
-    ]
-
-
 _STARTS = ("init_from", "init_discriminator_from")
 
 
-def training_recipe(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that go along with weights. Of files training began with, the names stay."""
+def training_recipe(
+    settings: Mapping[str, Any], history: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """The settings that go along with weights, and under `changes` what they were before.
+
+    Of files training began with, the names stay; of data sets, that they are others.
+    """
     private = {settings.get("train_set"), settings.get("validation_set")} - {None}
     rest = {key: value for key, value in settings.items() if key not in _STARTS}
-    starts = {key: Path(settings[key]).name for key in _STARTS if settings.get(key)}
-    return _told(rest, private, "") | starts
+    recipe = _told(rest, private, "")
+    recipe |= {key: Path(settings[key]).name for key in _STARTS if settings.get(key)}
+    if history:
+        recipe["changes"] = [
+            {
+                "iteration": entry["iteration"],
+                **{
+                    key: "another" if key == "train_set" or _has_path(values, private) else values
+                    for key, values in entry["settings"].items()
+                },
+            }
+            for entry in history
+        ]
+    return recipe
 
 
 def _told(settings: Mapping[str, Any], private: set[Any], prefix: str) -> dict[str, Any]:
@@ -149,8 +191,15 @@ def _told(settings: Mapping[str, Any], private: set[Any], prefix: str) -> dict[s
     return told
 
 
+def _has_path(values: Sequence[object], private: set[Any]) -> bool:
+    return any(_is_path(value, private) for value in values)
+
+
 def _is_path(value: object, private: set[Any]) -> bool:
     return isinstance(value, str) and (value in private or "/" in value or "\\" in value)
+
+
+_FIX = "put a copy of it in its place, or start another run from its weights with init_from=WEIGHTS"
 
 
 def write_settings(path: Path, settings: Mapping[str, Any]) -> None:
@@ -169,9 +218,10 @@ def read_settings(path: Path) -> dict[str, Any]:
     try:
         settings: object = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is broken: {error}") from error
+        why = str(error) if path.stat().st_size else "it is empty"
+        raise ValueError(f"{path} is broken: {why}: {_FIX}") from error
     if not isinstance(settings, dict):
-        raise ValueError(f"{path} is broken: it has no settings by name")
+        raise ValueError(f"{path} is broken: it has no settings by name: {_FIX}")
     if settings.pop("format", 1) != FORMAT:
         raise ValueError(
             f"{path} is of another version of esrgan, in which some settings had other names "

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from esrgan.errors import STOPPED, report_errors
 from esrgan.hydra_errors import plain_errors
+from esrgan.runs.checks import check_settings, check_targets, parts_that_are_built
 from esrgan.sweeps.job import JobRunner, StopFile
 from esrgan.sweeps.plan import Job, conclude, plan_jobs, sweep_folder
 
@@ -112,8 +113,8 @@ def _launch(jobs: list[Job], of_hydra: list[str], command: Sequence[str]) -> int
         # The launcher's settings are read beside the first job's, because a key may exist only with
         # a swept choice: discriminator.num_features with experiment=srgan,esrgan
         cfg = compose(CONFIG, [*own, *of_hydra, *jobs[0].overrides], return_hydra_config=True)
-        for job in jobs[1:]:  # what is misspelt in the last is said before the first has begun
-            compose(CONFIG, [*of_hydra, *job.overrides])
+        for number, job in enumerate(jobs, 1):
+            _judge(job, of_hydra, title=f"job {number} of {len(jobs)}, {job.name}")
         stop = StopFile(folder / "stop")
         stop.listen()
         context = HydraContext(
@@ -132,6 +133,23 @@ def _launch(jobs: list[Job], of_hydra: list[str], command: Sequence[str]) -> int
             log.warning("stopped: the same command goes on")  # some launchers do not outlive Ctrl-C
             return STOPPED
     return conclude(dict(result.return_value for result in results))
+
+
+def _judge(job: Job, of_hydra: Sequence[str], *, title: str) -> None:
+    """What cannot work in the last is said before the first has begun.
+
+    But for what the earlier may be there to make: the weights that `init_from` names.
+    """
+    try:
+        with plain_errors():
+            cfg = compose(CONFIG, [*of_hydra, *job.overrides, job.name_override])
+            composed = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        settings = cast(dict[str, Any], composed)
+        check_settings(settings)
+        for with_lightning in (False, True):
+            check_targets(parts_that_are_built(settings), with_lightning=with_lightning)
+    except ValueError as error:
+        raise ValueError(f"{title}: {error}") from error
 
 
 def run_job(runner: JobRunner, cfg: DictConfig) -> tuple[str, int]:

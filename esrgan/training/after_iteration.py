@@ -1,8 +1,8 @@
-"""What happens between two iterations, in its order: count, log, validate, save, stop."""
+"""What happens between two iterations, in its order: count, save, log, validate, save, stop."""
 
 import logging
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -32,9 +32,10 @@ class AfterIteration(Callback):
         resume_from: a checkpoint's content; None starts a new run.
         from_weights: whether a new run starts from weights, and not from random ones.
         settings: put into every checkpoint, so that the file explains itself.
+        history: the same; where it is not that of `resume_from`, settings have changed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 # all that happens between two iterations
         self,
         *,
         iterations: int,
@@ -45,6 +46,7 @@ class AfterIteration(Callback):
         resume_from: TrainingState | None,
         from_weights: bool,
         settings: dict[str, Any],
+        history: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         if validation is not None:
             checkpoints.check_monitor(validation.metrics)
@@ -54,24 +56,40 @@ class AfterIteration(Callback):
         self.stop = stop
         self.progress = Progress(total=iterations, done=0, show=False)
         self.resume_from, self.from_weights = resume_from, from_weights
-        self.settings = settings
+        self.settings, self.history = settings, list(history)
         self.course = Course()
         self.warned: dict[str, list[str]] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.ranks = Ranks()
         stage = _stage(pl_module)
-        if self.resume_from is not None:
-            stage.load_training_state(self.resume_from)
-            self.training_log.load_state_dict(self.resume_from["log"], stage.device)
-            self.checkpoints.load_state_dict(self.resume_from["checkpoints"])
-            if "course" in self.resume_from:  # earlier versions had neither
-                self.course.load_state_dict(self.resume_from["course"])
-                self.warned = self.resume_from["warned"]
-            self.resume_from = None  # the tensors need not stay in memory
+        is_pending = self.resume_from is not None and self._continue(stage, self.resume_from)
+        self.resume_from = None  # the tensors need not stay in memory
         if trainer.world_size > 1:  # one alone would read all its weights to compare nothing
             start = f"iteration {stage.iteration}, weights {_fingerprint(stage)}"
             self.ranks.require_equal(start, "what they start from")
+        if is_pending:
+            self._conclude(trainer, stage, again=True)
+
+    def _continue(self, stage: Stage, state: TrainingState) -> bool:
+        """Returns whether the last iteration has still to be concluded."""
+        before = {name: _rates(state["progress"][name]["optimizer"]) for name in stage.learners}
+        stage.load_training_state(state, changed=self.history != state.get("history", []))
+        for name, learner in stage.learners.items():
+            if learner.learning_rates != before[name]:
+                logger.warning(
+                    "iteration %d: from here on the learning rate of the %s is %s (before: %s)",
+                    *(stage.iteration, name, _listed(learner.learning_rates)),
+                    _listed(before[name]),
+                )
+        self.training_log.load_state_dict(state["log"], stage.device)
+        images = [_images(settings) for settings in (state["settings"], self.settings)]
+        same_images = images[0] == images[1]
+        self.checkpoints.load_state_dict(state["checkpoints"], same_images=same_images)
+        if same_images and "course" in state:  # earlier versions had neither
+            self.course.load_state_dict(state["course"])
+            self.warned = state["warned"]
+        return bool(state.get("is_pending"))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Lightning would wait for the device in every iteration to pass a SIGTERM on; we do so
@@ -91,10 +109,6 @@ class AfterIteration(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.progress.close()
         self.stop.ignore()
-        if self.validation is not None and _stage(pl_module).iteration == self.iterations:
-            best = self.checkpoints.describe_best(self.validation.metrics, self.course.start)
-            if best is not None:
-                logger.info(best)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
@@ -130,21 +144,32 @@ class AfterIteration(Callback):
         for network, learner in stage.learners.items():
             if iteration % learner.guard.max_in_a_row == 0 or last:
                 learner.guard.check(network)
-        if iteration % self.training_log.every == 0 or last:
+        self._conclude(trainer, stage)
+        trainer.should_stop = trainer.should_stop or self.stop.received is not None
+        self.training_log.leave_out_time()
+
+    def _conclude(self, trainer: Trainer, stage: Stage, *, again: bool = False) -> None:
+        """Log, validate and save what an iteration has led to.
+
+        Where a checkpoint and a validation fall together, one is written before, too: whatever
+        ends the validation, an iteration is not lost. It says that all this is still to be done,
+        as it is `again` where a run goes on from it.
+        """
+        iteration, checkpoints, validation = stage.iteration, self.checkpoints, self.validation
+        last = iteration == self.iterations
+        is_due = again or last or iteration % checkpoints.every == 0
+        validates = validation is not None and (last or iteration % validation.every == 0)
+        if validates and is_due and not again:
+            self._save(trainer, stage, is_pending=True)
+            self.training_log.leave_out_time()
+        if last or iteration % self.training_log.every == 0:
             self._log(trainer, stage)
-        validation = self.validation
-        if validation is not None and (iteration % validation.every == 0 or last):
+        if validation is not None and validates:
             self._validate(trainer, validation, stage)
         self.stop.share(self.ranks)
-        stopping = self.stop.received is not None
-        checkpoints = self.checkpoints
-        is_due = iteration % checkpoints.every == 0 or iteration == checkpoints.best_iteration
-        if is_due or last or stopping:
-            with self.ranks.together("writing a checkpoint"):
-                if trainer.is_global_zero:
-                    self._save(trainer, stage)
-        trainer.should_stop = trainer.should_stop or stopping
-        self.training_log.leave_out_time()
+        is_best = iteration == checkpoints.best_iteration
+        if is_due or is_best or self.stop.received is not None:
+            self._save(trainer, stage, is_pending=False)
 
     def _log(self, trainer: Trainer, stage: Stage) -> None:
         groups = [g for each in stage.learners.values() for g in each.optimizer.param_groups]
@@ -182,21 +207,40 @@ class AfterIteration(Callback):
                 destination.log_metrics(values, step=iteration)
                 log_images(destination, images, step=iteration)
 
-    def _save(self, trainer: Trainer, stage: Stage) -> None:
-        for destination in trainer.loggers:  # what is logged must not be behind the checkpoint
-            destination.save()
-        state = stage.training_state() | {
-            "log": self.training_log.state_dict(),
-            "checkpoints": self.checkpoints.state_dict(),
-            "course": self.course.state_dict(),
-            "warned": self.warned,
-            "settings": self.settings,
-        }
-        self.checkpoints.save(stage.iteration, state)
+    def _save(self, trainer: Trainer, stage: Stage, *, is_pending: bool) -> None:
+        with self.ranks.together("writing a checkpoint"):
+            if not trainer.is_global_zero:
+                return
+            for destination in trainer.loggers:  # it must not be behind the checkpoint
+                destination.save()
+            state = stage.training_state() | {
+                "log": self.training_log.state_dict(),
+                "checkpoints": self.checkpoints.state_dict(),
+                "course": self.course.state_dict(),
+                "warned": self.warned,
+                "settings": self.settings,
+                "history": self.history,
+                "is_pending": is_pending,
+            }
+            self.checkpoints.save(stage.iteration, state)
 
 
 def _stage(module: LightningModule) -> Stage:
     return cast(Stage, module)
+
+
+def _rates(optimizer: Mapping[str, Any]) -> list[float]:
+    """Of the saved state of an optimizer."""
+    return [float(group["lr"]) for group in optimizer["param_groups"]]
+
+
+def _listed(rates: Sequence[float]) -> str:
+    return ", ".join(f"{rate:.4g}" for rate in rates)
+
+
+def _images(settings: Mapping[str, Any]) -> object:
+    """What validation images a run had; None: it is not known."""
+    return (settings.get("content") or {}).get("validation_set")
 
 
 def _fingerprint(network: nn.Module) -> str:

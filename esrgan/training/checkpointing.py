@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from esrgan.runs import remove_old, write_checkpoint
-from esrgan.runs.checkpoints import list_checkpoints
 from esrgan.training.validation import Metric
 
 
@@ -33,15 +32,21 @@ class Checkpointing:
         self.every, self.keep_last, self.monitor = every, keep_last, monitor
         self.best_value: float | None = None
         self.best_iteration = -1
+        self._metric: Metric | None = None
+        self._earlier_best: list[int] = []
 
     def check_monitor(self, metrics: Iterable[Metric]) -> None:
-        """A ValueError if what is monitored is not among the metrics that are computed."""
-        names = [metric.name for metric in metrics]
-        if self.monitor is not None and self.monitor not in names:
+        """A ValueError if what is monitored is, in any case, none of the metrics computed."""
+        known = {metric.name.upper(): metric for metric in metrics}
+        if self.monitor is None:
+            return
+        if self.monitor.upper() not in known:
             raise ValueError(
                 f"checkpoints.monitor ({self.monitor}) is not one of the metrics that are "
-                f"computed: {', '.join(names)}"
+                f"computed: {', '.join(metric.name for metric in known.values())}"
             )
+        self._metric = known[self.monitor.upper()]
+        self.monitor = self._metric.name
 
     def judge(self, iteration: int, values: Mapping[Metric, float]) -> None:
         """Note whether the monitored one of a validation's metrics is the best so far."""
@@ -51,23 +56,21 @@ class Checkpointing:
             if self.best_value is None or metric.is_better(value, self.best_value):
                 self.best_value, self.best_iteration = value, iteration
 
-    def describe_best(self, metrics: Iterable[Metric], start: Mapping[str, float]) -> str | None:
-        """Which checkpoint is the best by what is monitored, and whether better than the start.
+    def best(self, start: Mapping[str, float]) -> str:
+        """Which checkpoint is the best, in a line for people; "" where none is.
 
         Args:
-            metrics: of the validation.
-            start: their values before the first iteration, by name, if they are known.
+            start: the values before the first iteration by their metrics' names, if known.
         """
-        best, value = f"iteration_{self.best_iteration:08d}-", self.best_value
-        path = next((p for p in list_checkpoints(self.folder) if p.name.startswith(best)), None)
-        metric = next((metric for metric in metrics if metric.name == self.monitor), None)
-        if path is None or metric is None or value is None:
-            return None
-        text = f"the best checkpoint by {metric.name} ({value:.4f}) is {path}"
-        if metric.name not in start:
+        found = list(self.folder.glob(f"iteration_{self.best_iteration:08d}-*.ckpt"))
+        if not found or self.best_value is None:
+            return ""
+        value = f"{self.monitor} {self.best_value:.4f}"
+        text = f"the best by {value} is that of iteration {self.best_iteration}: {found[0]}"
+        if self._metric is None or self._metric.name not in start:
             return text
-        before = start[metric.name]
-        if metric.is_better(value, before):
+        before = start[self._metric.name]
+        if self._metric.is_better(self.best_value, before):
             return f"{text}, better than the start ({before:.4f})"
         return (
             f"{text}, and no better than the start ({before:.4f}): the weights that this run began "
@@ -75,12 +78,30 @@ class Checkpointing:
         )
 
     def save(self, iteration: int, state: dict[str, Any]) -> None:
-        """Write the checkpoint of an iteration, then delete what need not stay."""
-        write_checkpoint(self.folder, iteration, state)
-        remove_old(self.folder, keep_last=self.keep_last, keep_also=[self.best_iteration])
+        """Write the one checkpoint of an iteration, then delete what need not stay."""
+        path = write_checkpoint(self.folder, iteration, state)
+        for earlier in self.folder.glob(f"iteration_{iteration:08d}-*.ckpt"):
+            if earlier != path:
+                earlier.unlink()
+        kept = [self.best_iteration, *self._earlier_best]
+        remove_old(self.folder, keep_last=self.keep_last, keep_also=kept)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best_value": self.best_value, "best_iteration": self.best_iteration}
+        return {
+            "monitor": self.monitor,
+            "best_value": self.best_value,
+            "best_iteration": self.best_iteration,
+            "earlier_best": self._earlier_best,
+        }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.best_value, self.best_iteration = state["best_value"], state["best_iteration"]
+    def load_state_dict(self, state: Mapping[str, Any], *, same_images: bool = True) -> None:
+        """Go on judging, or, by another metric or on other images, begin again.
+
+        The checkpoint that was the best until then stays, too.
+        """
+        best = state["best_iteration"]
+        self._earlier_best = list(state.get("earlier_best", []))
+        if same_images and state.get("monitor", self.monitor) == self.monitor:
+            self.best_value, self.best_iteration = state["best_value"], best
+        elif best >= 0:
+            self._earlier_best.append(best)

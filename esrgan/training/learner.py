@@ -1,6 +1,7 @@
 """A network in training: what updates its weights, and what keeps an update from spoiling them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -133,8 +134,10 @@ class Learner(nn.Module):
             None if ema_decay is None else deepcopy(self.network).requires_grad_(False).eval()
         )
         self.guard, self.ema_decay = guard, ema_decay
-        self.optimizer = optimizer(self.network.parameters())
-        self.schedule = schedule(self.optimizer)
+        with _naming("optimizer", optimizer):
+            self.optimizer = optimizer(self.network.parameters())
+        with _naming("schedule", schedule):
+            self.schedule = schedule(self.optimizer)
 
     def update(self, figures: Sequence[Tensor], *, before: "Buffers", iteration: int) -> Tensor:
         """Update weights and EMA by the gradients of the global batch, if everything is finite.
@@ -188,10 +191,44 @@ class Learner(nn.Module):
             "schedule": self.schedule.state_dict(),
         }
 
-    def load_progress(self, state: Mapping[str, Any]) -> None:
+    def load_progress(self, state: Mapping[str, Any], *, planned_anew: int | None = None) -> None:
+        """Continue from what `progress` returned.
+
+        `planned_anew` is the iteration, where optimizer or schedule have other settings than they
+        had. They keep those, and what comes is as if they had had them from the start; of `state`,
+        the optimizer takes the moments alone.
+        """
         self.guard.load_state_dict(state["guard"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
+        if planned_anew is None:
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            return
+        own = self.optimizer.state_dict()["param_groups"]
+        moments = state["optimizer"]["state"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": own})
+        for _ in range(planned_anew):
+            self.schedule.step()
+
+    @property
+    def learning_rates(self) -> list[float]:
+        """Of the optimizer's groups, as the next iteration has them."""
+        return [float(group["lr"]) for group in self.optimizer.param_groups]
+
+
+@contextmanager
+def _naming(part: str, make: Callable[..., object]) -> Iterator[None]:
+    """Say of which setting PyTorch speaks."""
+    try:
+        yield
+    except ValueError as error:
+        values: Mapping[str, object] = getattr(make, "keywords", {})
+        text = str(error)
+        if any(text.startswith(f"{name} (") for name in values):
+            raise ValueError(f"{part}.{text}") from error
+        named = (name for name, value in values.items() if text.endswith(f": {value}"))
+        name = next(named, None)
+        where = part if name is None else f"{part}.{name} ({values[name]})"
+        raise ValueError(f"{where}: {text}") from error
 
 
 class Buffers:

@@ -157,14 +157,18 @@ class Stage(LightningModule):
             "progress": {name: learner.progress() for name, learner in self.learners.items()},
         }
 
-    def load_training_state(self, state: TrainingState) -> None:
-        """Continue from what `training_state` returned."""
+    def load_training_state(self, state: TrainingState, *, changed: bool = False) -> None:
+        """Continue from what `training_state` returned, with `changed` settings or as it was.
+
+        An EMA that there was not begins with the weights as they are.
+        """
         self.iteration = state["iteration"]
+        planned_anew = self.iteration if changed else None
         for name, learner in self.learners.items():
             learner.network.load_state_dict(state[name])
-            learner.load_progress(state["progress"][name])
+            learner.load_progress(state["progress"][name], planned_anew=planned_anew)
         if self.ema is not None:
-            self.ema.load_state_dict(state["ema"])
+            self.ema.load_state_dict(state["ema"] or state["generator"])
 
 
 def wants_sharpened(loss: nn.Module | None) -> bool:

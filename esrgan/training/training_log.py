@@ -59,7 +59,12 @@ class TrainingLog:
         return means
 
     def speed(self) -> dict[str, float]:
-        """Samples per second and the share of the time that was spent waiting for data."""
+        """Samples per second and the share of the time that was spent waiting for data.
+
+        Nothing where no sample was seen since the interval began.
+        """
+        if not self._num_samples:
+            return {}
         seconds = max(time.perf_counter() - self._begin, 1e-9)
         values = {
             "speed/samples_per_second": self._num_samples / seconds,

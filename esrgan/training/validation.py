@@ -8,7 +8,7 @@ import numpy as np
 from torch import nn
 
 from esrgan.training.ranks import Ranks, rank, world_size
-from esrgan.types import Image, WholeImages
+from esrgan.types import Image, ImagePairs
 
 Images = dict[str, Image]
 
@@ -74,7 +74,7 @@ class Validation:
         self,
         *,
         every: int,
-        pairs: WholeImages,
+        pairs: ImagePairs,
         upscale: Callable[[nn.Module, Image], Image],
         metrics: Mapping[Metric, Measure],
         baseline: Callable[[Image], Image],
@@ -92,6 +92,28 @@ class Validation:
         self.baseline = baseline
         self.panel = range(min(panel, len(pairs)))
         self._baseline_values: dict[Metric, float] | None = None
+
+    def verify(self) -> None:
+        """Read every image and measure the smallest, before training depends on it.
+
+        Raises:
+            ValueError: names the images that cannot be read, or are too small for a metric.
+        """
+        self.pairs.verify()
+        sides = [min(self.pairs.lq_size(index)) for index in range(len(self.pairs))]
+        problems = []
+        for index in sorted(range(len(sides)), key=sides.__getitem__):
+            _, gt = self.pairs.read(index)
+            try:
+                for measure in self.metrics.values():
+                    measure(gt, gt)
+            except ValueError as error:
+                problems.append(f"{self.pairs.key(index)}: {error}")
+            else:
+                break  # the others are larger
+        if problems:
+            listed = "\n  ".join(problems)
+            raise ValueError(f"validation_set has images that metrics refuse:\n  {listed}")
 
     def begin(self, ranks: Ranks) -> None:
         """Measure the baseline: what cannot be measured on these images shows before training.

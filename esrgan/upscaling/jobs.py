@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from esrgan.data import ImageError, Picture, list_images
-from esrgan.files import nearest_existing
+from esrgan.files import check_folder, nearest_existing
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """Numbers of errors that say so of a disk."""
@@ -107,6 +107,7 @@ def plan_jobs(
     nearest = nearest_existing(folder)
     if not nearest.is_dir():
         raise ValueError(f"--output {folder} cannot be made: {nearest} is not a folder")
+    check_folder(folder)
     names = _result_names(images, ending)
     jobs = [Job(image.path, folder / name) for image, name in zip(images, names, strict=True)]
     sources = {image.path.resolve() for image in images}

@@ -13,6 +13,7 @@ from esrgan.weights.load import load_into as load_into
 from esrgan.weights.reading import EMA as EMA
 from esrgan.weights.reading import RAW as RAW
 from esrgan.weights.reading import WeightsError as WeightsError
+from esrgan.weights.reading import WeightsFile as WeightsFile
 from esrgan.weights.reading import load_state_dict_file as load_state_dict_file
 from esrgan.weights.reading import read_metadata as read_metadata
 from esrgan.weights.reading import read_weights_file as read_weights_file

@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import torch
 from safetensors import safe_open
@@ -170,6 +172,7 @@ def _read_safetensors(path: Path) -> tuple[_Mapping, _Mapping]:
 
 
 def _read_torch(path: Path) -> tuple[_Mapping, _Mapping]:
+    _refuse_program(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise nearly anything
@@ -184,6 +187,18 @@ def _read_torch(path: Path) -> tuple[_Mapping, _Mapping]:
         raise WeightsError(f"{path} holds a {type(content).__name__} where weights by name belong")
     # Bare state dicts of ours carry the rest as attributes: see release.py.
     return content, {**getattr(content, "__dict__", {}), **content}
+
+
+def _refuse_program(path: Path) -> None:
+    """TorchScript is code with weights inside; torch would warn of it and load nothing."""
+    if not is_zipfile(path):
+        return
+    with suppress(BadZipFile), ZipFile(path) as archive:  # a damaged one is told of by torch
+        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+            raise WeightsError(
+                f"{path} is a TorchScript program, which is not run: let the program that wrote it "
+                "save its state dict"
+            )
 
 
 def _check_tensors(path: Path, content: _Mapping, part: Part) -> StateDict:

@@ -52,7 +52,12 @@ def quality_table(images: Path, held_out: Path, folder: Path, sizes: Sizes) -> T
 def _score(to: Connection, precision: str, train_set: Path, held_out: Path, sizes: Sizes) -> None:
     """Send the PSNR-Y of the network and that of bicubic interpolation for each seed."""
     torch.set_num_threads(1)  # more have little to share in so small a network
-    settings = {"precision": precision, "iterations": sizes.iterations, "data.num_workers": 0}
+    settings = {
+        "precision": precision,
+        "iterations": sizes.iterations,
+        "schedule.warmup_iterations": min(50, sizes.iterations // 2),
+        "data.num_workers": 0,
+    }
     for seed in range(sizes.seeds):
         cfg = experiment("quickstart", sizes, settings | {"seed": seed})
         cfg.train_set, cfg.validation_set = str(train_set), str(held_out)

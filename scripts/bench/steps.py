@@ -20,7 +20,7 @@ from bench.result import Table
 from bench.sizes import Sizes
 from bench.turns import DEVICE, AfterIteration, Form, compare_in_turns
 from esrgan.commands.configs import configs_folder
-from esrgan.commands.train import new_generator
+from esrgan.commands.first_weights import new_generator
 from esrgan.hardware import choose_precision
 from esrgan.runs import Settings
 from esrgan.training.stage import Stage

@@ -245,3 +245,10 @@ def test_a_data_set_of_which_nothing_would_be_left_is_refused(photos, tmp_path):
 def test_ready_made_images_do_not_go_with_ground_truths_alone(photos, tmp_path):
     with pytest.raises(ValueError, match="either lq folders or"):
         build_dataset(tmp_path / "set", GT_ONLY, gt_folders=[photos], lq_folders=[photos])
+
+
+def test_a_folder_that_is_given_twice_is_named(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(photos)
+    with pytest.raises(ValueError, match=r"^\. is given twice: name each folder once$"):
+        build_dataset(tmp_path / "set", RAW, gt_folders=[photos, Path()])
+    assert not list(tmp_path.glob("set*"))

@@ -60,3 +60,25 @@ class NotANumberAfter(nn.Module):
     def forward(self, sr: Tensor, gt: Tensor) -> Tensor:
         self.calls_left -= 1
         return (sr - gt).abs().mean() * (1.0 if self.calls_left >= 0 else float("nan"))
+
+
+def validation_fails_at_10() -> None:
+    """As where an image is gone, or memory is too small."""
+    _fail_at(10)
+
+
+def validation_fails_at_60() -> None:
+    _fail_at(60)
+
+
+def _fail_at(iteration: int) -> None:
+    from esrgan.training import AfterIteration
+
+    validate = AfterIteration._validate
+
+    def fail(self, trainer, validation, stage):
+        if stage.iteration == iteration:
+            raise ValueError("one image is gone")
+        validate(self, trainer, validation, stage)
+
+    AfterIteration._validate = fail

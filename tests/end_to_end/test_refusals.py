@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import lmdb
+import numpy as np
 import pytest
 
 from esrgan.__main__ import COMMANDS
@@ -53,19 +55,27 @@ def files(folder):
         ("scale", 2, r"data set .*/train_x4 is x4, this run is x2: set scale=4, or build"),
         ("generator.scale", 2, r"scale \(4\) must be that of the generator: set scale=2 and"),
         ("experiment", "quick", r"experiment/quick does not exist: did you mean quickstart\?"),
-        ("name", "a=b", r"name=a=b is not KEY=VALUE, as experiment=quickstart is: .* quotes"),
-        ("init_from", "none.pth", r"init_from \(none.pth\) is not a file: train the stage before"),
+        ("name", "a=b", r"name=a=b cannot be read without quotes.*: give 'name=\"a=b\"'$"),
+        (
+            "init_from",
+            "none.pth",
+            r"init_from \(none.pth\) is not a file, nor .*: train the stage be",
+        ),
         ("init_discriminator_from", "d.pth", r"init_discriminator_from \(d.pth\) has no effect in"),
         (
             "schedule.warmup_iterations",
             60,
-            r"warmup_iterations \(60\) must be .* iterations \(60\)",
+            r"schedule.warmup_iterations \(60\) must be .* iterations \(60\)",
         ),
         (
             "checkpoints.monitor",
             "psnr",
             r"checkpoints.monitor \(psnr\) is not one of .* PSNR-Y",
         ),
+        ("training.optimizer.lr", -1, r"training.optimizer.lr \(-1\): Invalid learning rate"),
+        ("training.guard.clip_norm", -1, r"training.guard.clip_norm \(-1\) must be more than 0"),
+        ("data.num_workers", -1, r"data.num_workers \(-1\) must be at least 0"),
+        ("name", "2024_11", r"name=2024_11 would be read as 202411: give 'name=\"2024_11\"'"),
         ("resume", True, r"experiments/run holds no run to continue: start one without resume"),
     ],
 )
@@ -148,10 +158,47 @@ def test_a_folder_that_holds_a_run_is_not_written_over(server, settings, finishe
 def test_a_slip_in_an_experiment_of_ones_own_is_told_with_its_place(server, settings, tmp_path):
     own = tmp_path / "own/experiment/mine.yaml"
     own.parent.mkdir(parents=True)
-    own.write_text("# @package _global_\npatch_size: [32\nseed: 1\n")
+    own.write_text("# @package _global_\npatch_size: [32\nseed: 1\n")  # no ] in the next line
     training = server.start(tmp_path, {"experiment": "mine"}, words=["--config-dir", "own"])
     assert training.wait() == 2
-    assert re.match(r"error: while parsing .*mine.yaml\", line 2, [^\n]*\n$", training.stderr)
+    assert re.match(r"error: .*/mine.yaml, line 3: [^\n]*\n$", training.stderr)
+
+
+def write(folder, **images):
+    for name, image in images.items():
+        cv2.imwrite(str(folder / f"{name}.png"), image)
+
+
+def test_all_images_of_the_validation_that_cannot_be_used_are_named(server, settings, tmp_path):
+    images = shutil.copytree(settings["validation_set"], tmp_path / "images")
+    clear = np.zeros((48, 48, 4), np.uint8)
+    write(images, clear=clear, whole=np.zeros((48, 48, 3), np.uint8))
+    (images / "cut.png").write_bytes((images / "whole.png").read_bytes()[:-20])
+    error = refused(server, tmp_path, settings | {"validation_set": images})
+    assert "clear.png: has transparent pixels" in error and "cut.png: " in error
+    assert "whole.png" not in error
+
+
+def test_so_are_those_that_are_too_small_for_a_metric(server, settings, tmp_path):
+    images = shutil.copytree(settings["validation_set"], tmp_path / "images")
+    write(images, tiny=np.zeros((16, 48, 3), np.uint8), low=np.zeros((12, 12, 3), np.uint8))
+    error = refused(server, tmp_path, settings | {"validation_set": images})
+    assert re.search(r"\n  low: SSIM needs 11x11 .*\n  tiny: SSIM needs 11x11", error)
+
+
+@pytest.mark.parametrize(
+    "word", ["validation_set=null", "validation=null", "~validation", "validation.pairs=null"]
+)
+def test_without_validation_nothing_of_it_is_judged(server, settings, tmp_path, word):
+    rest = {k: v for k, v in settings.items() if not k.startswith("validation")} | {
+        "iterations": 12
+    }
+    others = {"checkpoints.monitor": "NO_METRIC", "metrics": "[NO_METRIC]"}
+    training = server.start(
+        tmp_path, {}, words=[*(f"{k}={v}" for k, v in (rest | others).items()), word]
+    )
+    assert training.wait() == 0, training.stderr
+    assert (training.run / "run.pth").exists() and not (training.run / "val.csv").exists()
 
 
 def test_a_run_is_not_continued_with_other_settings(server, settings, finished):

@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -110,3 +111,12 @@ def test_a_metric_that_no_run_has_is_refused_with_what_may_be_meant(runs):
         choose_metrics(runs, ["psnr"])
     with pytest.raises(ValueError, match="none of them was validated yet"):
         choose_metrics([], ["PSNR-Y"])
+
+
+def test_what_was_changed_on_the_way_is_said_below_the_table(new_run):
+    changes = {"training.optimizer.lr": [2e-4, 1e-4], "training.losses.pixel": ["a.b", None]}
+    run = new_run("a")
+    run = replace(run, history=[{"iteration": 100, "settings": changes}])
+    lines = as_markdown([run], []).splitlines()
+    assert "a: from iteration 100 on, training.optimizer.lr: 0.0001 (before: 0.0002)." in lines
+    assert "a: from iteration 100 on, training.losses.pixel: null (before: a.b)." in lines

@@ -9,6 +9,7 @@ from esrgan.runs.checkpoints import (
     list_checkpoints,
     read_checkpoint,
     read_newest,
+    refuse_renamed,
     remove_old,
     write_checkpoint,
 )
@@ -106,3 +107,32 @@ def test_a_failed_write_leaves_the_earlier_checkpoints(
     state = read_newest(tmp_path)
     assert state is not None
     assert state["iteration"] == 10
+
+
+def test_a_renamed_checkpoint_is_not_taken_for_none(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, 7)
+    path.rename(tmp_path / "last.ckpt")
+    digest = path.stem.rpartition("-")[2]
+    with pytest.raises(
+        ValueError, match=rf"holds last\.ckpt, .* call it iteration_N-{digest}\.ckpt"
+    ):
+        refuse_renamed(tmp_path)
+    write(tmp_path, 3)  # beside others it may be anything
+    refuse_renamed(tmp_path)
+    refuse_renamed(tmp_path / "missing")
+
+
+def test_a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, 7)
+
+    def no_right(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", no_right)
+    with pytest.raises(PermissionError):
+        list_checkpoints(tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(NotADirectoryError):
+        list_checkpoints(list_checkpoints(tmp_path)[0])

@@ -26,6 +26,7 @@ def settings(folder: Path, **changes: object) -> dict[str, object]:
         "validation_set": None,
         "init_discriminator_from": None,
         "resume": False,
+        "generator": {},
         "discriminator": {},
         "adversarial": {},
         "training": {},
@@ -142,3 +143,20 @@ def test_parts_inside_parts_are_checked() -> None:
     inner = {"_target_": "torch.nn.L1Loss", "reduktion": "mean"}
     with pytest.raises(ValueError, match=r"losses.pixel.loss.reduktion is not a setting: did you"):
         check_targets({"losses": {"pixel": {"loss": inner}}}, with_lightning=False)
+
+
+VALIDATION = {"pairs": {"_target_": "a.Pairs"}}
+
+
+def test_the_images_of_a_validation_may_be_two_folders(tmp_path: Path) -> None:
+    (tmp_path / "HR").mkdir()
+    word = f"{tmp_path}/HR:{tmp_path}/LR"
+    with pytest.raises(ValueError, match=r"validation_set \(.*HR:.*LR\) is not a folder"):
+        check_settings(settings(tmp_path, validation_set=word, validation=VALIDATION))
+    (tmp_path / "LR").mkdir()
+    check_settings(settings(tmp_path, validation_set=word, validation=VALIDATION))
+
+
+@pytest.mark.parametrize("validation", [None, {}, {"pairs": None}])
+def test_where_there_is_no_validation_its_images_are_not_judged(tmp_path, validation) -> None:
+    check_settings(settings(tmp_path, validation_set="no/such", validation=validation))

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from esrgan.runs import CSVLogs
 
 
@@ -44,3 +46,32 @@ def test_a_file_of_the_users_own_is_left_alone(tmp_path: Path) -> None:
     log(tmp_path, first=1, iterations=range(1, 3))
     CSVLogs(tmp_path, first=2).flush()
     assert (tmp_path / "mine.csv").read_text() == "iteration,note\n7,mine\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"iteration,pixel\n1x0,0.5\n20,0.25\n", 2),
+        (b"iteration,pixel\n10,0.5\n20,0.2\xff5\n30,0.1\n", 3),
+        (b"iteration,pixel\n1.5,0.5\n20,0.25\n", 2),
+        (b"itera\0ion,pixel\n10,0.5\n", 1),
+        (b"\xfe\xff,pixel\n10,0.5\n20,0.25\n", 1),
+        (b"pixel,rate\n10,0.5\n20,0.25\n", 2),
+    ],
+)
+def test_a_damaged_log_is_named_and_left_as_it_is(
+    tmp_path: Path, content: bytes, line: int
+) -> None:
+    path = tmp_path / "train.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"train\.csv is broken in line {line}: "):
+        CSVLogs(tmp_path, first=15)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("rest", [b"", b"30,0.1", b"\0" * 200, b"30\n"])
+def test_what_a_crash_left_of_a_last_line_is_removed(tmp_path: Path, rest: bytes) -> None:
+    path = tmp_path / "train.csv"
+    path.write_bytes(b"iteration,pixel\n10,0.5\n20,0.25\n" + rest)
+    CSVLogs(tmp_path, first=15)
+    assert path.read_text().splitlines() == ["iteration,pixel", "10,0.5"]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from esrgan.runs import OpenRun, read_settings, say_of, write_checkpoint
+from esrgan.runs.settings import Change
 
 SETTINGS = {"scale": 4, "resume": False, "data": {"num_workers": 2, "batch_size": 16}}
 
@@ -42,6 +43,88 @@ def test_a_release_whose_checkpoints_are_gone_is_not_passed_off_as_new(tmp_path,
     release.write_bytes(b"what two weeks have trained")
     with pytest.raises(ValueError, match=r"run\.pth, which is never written over, has no checkpoi"):
         OpenRun(tmp_path / "run", settings=SETTINGS, resume=resume)
+
+
+@pytest.mark.parametrize("name", ["renamed.pth", "mine.safetensors"])
+def test_any_release_makes_a_folder_a_run(tmp_path, name) -> None:
+    (tmp_path / name).write_bytes(b"what two weeks have trained")
+    with pytest.raises(ValueError, match=rf"{name}, which is never written over"):
+        OpenRun(tmp_path, settings=SETTINGS, resume="auto")
+
+
+def log_until(folder: Path, iteration: int) -> None:
+    lines = [f"{number},0.5" for number in range(10, iteration + 1, 10)]
+    (folder / "train.csv").write_text("\n".join(["iteration,pixel", *lines, ""]))
+
+
+@pytest.mark.parametrize("resume", [True, "auto"])
+def test_logs_past_the_first_checkpoint_are_not_cut_because_it_is_gone(tmp_path, resume) -> None:
+    start(tmp_path, checkpoints={"every": 50}).close()
+    log_until(tmp_path, 60)
+    with pytest.raises(ValueError, match=r"logs up to iteration 60, and no checkpoint in .*: put"):
+        OpenRun(tmp_path, settings=SETTINGS, resume=resume)
+
+
+def test_logs_before_it_may_be_begun_again_by_those_who_ask_for_it(tmp_path: Path) -> None:
+    start(tmp_path, checkpoints={"every": 50}).close()
+    log_until(tmp_path, 50)
+    with pytest.raises(ValueError, match="already holds a run"):
+        OpenRun(tmp_path, settings=SETTINGS, resume=False)
+    OpenRun(tmp_path, settings=SETTINGS | {"checkpoints": {"every": 50}}, resume=True)
+    OpenRun(tmp_path, settings=SETTINGS, resume="auto").begin()
+
+
+@pytest.mark.parametrize("name", ["train", "val", "speed"])
+def test_a_damaged_log_is_named_before_anything_is_written(tmp_path: Path, name: str) -> None:
+    start(tmp_path).close()
+    before = sorted(tmp_path.rglob("*"))
+    (tmp_path / f"{name}.csv").write_text("iteration,a\nx,1\n2,1\n")
+    with pytest.raises(ValueError, match=rf"{name}\.csv is broken in line 2"):
+        OpenRun(tmp_path, settings=SETTINGS, resume=True)
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / f"{name}.csv"])
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "it is empty"),
+        ("[]", "it has no settings"),
+        ("3", "it has no settings"),
+        ('{"a": ', "Expect"),
+    ],
+)
+def test_broken_settings_are_named_with_the_fix(tmp_path: Path, text: str, why: str) -> None:
+    start(tmp_path).close()
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(ValueError, match=rf"settings\.json is broken: {why}.*init_from=WEIGHTS"):
+        OpenRun(tmp_path, settings=SETTINGS, resume=True)
+
+
+def test_a_run_that_has_more_iterations_than_it_is_to_have_is_told_so(tmp_path: Path) -> None:
+    start(tmp_path, iterations=100).close()
+    state = {"iteration": 80, "settings": SETTINGS | {"iterations": 100}}
+    fewer = SETTINGS | {"iterations": 50, "allow_changes": True}
+    run = OpenRun(tmp_path, settings=fewer, resume=True)
+    with pytest.raises(ValueError, match=r"iterations \(50\) must be at least 80"):
+        run.history_since(state)
+
+
+def test_the_history_is_that_of_the_checkpoint_that_is_continued(tmp_path: Path) -> None:
+    """A change whose checkpoints were lost has happened where the run goes on."""
+    start(tmp_path, iterations=100, seed=2).close()
+    run = OpenRun(tmp_path, settings=SETTINGS | {"iterations": 100, "seed": 2}, resume=True)
+    state = {"iteration": 50, "settings": SETTINGS | {"iterations": 100, "seed": 1}, "history": []}
+    assert run.history_since(state) == [{"iteration": 50, "settings": {"seed": [1, 2]}}]
+    same = state | {"settings": SETTINGS | {"iterations": 100, "seed": 2}}
+    assert run.history_since(same) == []
+
+
+@pytest.mark.parametrize("closed", ["run", "run/checkpoints"])
+def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path, monkeypatch, closed) -> None:
+    write_checkpoint(start(tmp_path / "run").folder.checkpoints, 5, {})
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / closed)
+    with pytest.raises(ValueError, match=rf"{closed} cannot be written: there is no right to, in "):
+        OpenRun(tmp_path / "run", settings=SETTINGS, resume=True)
 
 
 def test_a_run_that_lost_its_settings_is_told_so(tmp_path: Path) -> None:
@@ -122,8 +205,8 @@ def test_a_run_of_a_version_whose_settings_had_other_names_is_refused(tmp_path: 
 
 
 def test_settings_outside_the_table_have_a_say_in_everything() -> None:
-    assert say_of("training.optimizer.lr") == (True, True, True)
-    assert say_of("trainer.precision").result
-    assert not say_of("trainer.devices").result
+    assert say_of("training.optimizer.lr") == (Change.FROM_HERE, True, True)
+    assert say_of("trainer.precision").change is Change.FROM_HERE
+    assert say_of("trainer.devices").change is Change.FREE
     assert not say_of("checkpoints.every").comparison
     assert say_of("trained").recipe  # not below `train_set`, and not `trainer`

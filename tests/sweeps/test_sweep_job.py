@@ -5,6 +5,7 @@ import sys
 import tempfile
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -177,7 +178,8 @@ def finished_run(settings) -> Path:
     run = Path("experiments/psnr/seed=0")
     run.mkdir(parents=True)
     write_settings(run / "settings.json", settings)
-    (run / "seed=0.pth").touch()
+    with zipfile.ZipFile(run / "seed=0.pth", "w") as release:  # which is what torch writes
+        release.writestr("data.pkl", b"weights")
     return run
 
 
@@ -192,6 +194,12 @@ def test_a_run_without_its_release_is_not_finished() -> None:
     assert RunFolder(run).is_finished(ON_CPU | {"resume": False})
     (run / "seed=0.pth").unlink()
     assert not RunFolder(run).is_finished(ON_CPU | {"resume": False})
+
+
+def test_a_run_whose_release_was_cut_is_not_finished() -> None:
+    release = finished_run(ON_CPU | {"resume": False}) / "seed=0.pth"
+    release.write_bytes(release.read_bytes()[:-10])
+    assert not RunFolder(release.parent).is_finished(ON_CPU | {"resume": False})
 
 
 def test_a_run_of_other_settings_is_started_to_be_refused() -> None:

@@ -1,6 +1,10 @@
+import re
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, MultiStepLR
 
 from esrgan.training import FiniteGuard, Learner, NonFiniteError
 from esrgan.training.learner import Buffers
@@ -142,3 +146,93 @@ def test_the_copy_is_frozen_and_independent() -> None:
     assert moving.ema[0].weight.item() == 1.0
     assert not moving.ema.training
     assert not any(p.requires_grad for p in moving.ema.parameters())
+
+
+def scheduled(
+    *, lr: float = 0.1, gamma: float = 0.5, milestones: tuple[int, ...] = (2, 4)
+) -> Learner:
+    torch.manual_seed(0)
+    return Learner(
+        nn.Linear(2, 1),
+        optimizer=partial(torch.optim.Adam, lr=lr),
+        schedule=partial(MultiStepLR, milestones=milestones, gamma=gamma),
+        guard=FiniteGuard(clip_norm=None, max_in_a_row=3),
+        ema_decay=None,
+    )
+
+
+def advance(one: Learner, iterations: int) -> None:
+    for _ in range(iterations):
+        one.network(torch.ones(1, 2)).sum().backward()
+        one.optimizer.step()
+        one.schedule.step()
+
+
+def test_unchanged_it_goes_on_as_it_was() -> None:
+    before, after = scheduled(), scheduled(lr=7.0, milestones=(1,))
+    advance(before, 3)
+    after.load_progress(before.progress())
+    assert after.learning_rates == [0.05]
+    advance(after, 1)
+    assert after.learning_rates == [0.025]
+
+
+def test_with_other_settings_it_goes_on_as_if_it_had_had_them_from_the_start() -> None:
+    before, after = scheduled(), scheduled(lr=1.0, gamma=0.1, milestones=(2, 5))
+    advance(before, 3)
+    after.load_progress(before.progress(), planned_anew=3)
+    assert after.learning_rates == [pytest.approx(0.1)]
+    advance(after, 2)
+    assert after.learning_rates == [pytest.approx(0.01)]
+
+
+def test_of_what_was_the_moments_stay() -> None:
+    before, after = scheduled(), scheduled(lr=1.0)
+    advance(before, 3)
+    after.load_progress(before.progress(), planned_anew=3)
+    (state, *_), (kept, *_) = before.optimizer.state.values(), after.optimizer.state.values()
+    assert torch.equal(state["exp_avg_sq"], kept["exp_avg_sq"])
+    assert kept["step"] == 3
+
+
+def test_planned_anew_with_the_same_settings_it_is_the_same_in_every_bit() -> None:
+    before, one, other = scheduled(), scheduled(), scheduled()
+    advance(before, 3)
+    one.load_progress(before.progress())
+    other.load_progress(before.progress(), planned_anew=3)
+    assert (
+        one.optimizer.state_dict()["param_groups"] == other.optimizer.state_dict()["param_groups"]
+    )
+    assert one.schedule.state_dict() == other.schedule.state_dict()
+
+
+def warm(optimizer: torch.optim.Optimizer, length: int, warmup: int) -> MultiStepLR:
+    raise ValueError(f"warmup ({warmup}) must be less than length ({length})")
+
+
+@pytest.mark.parametrize(
+    ("part", "make", "message"),
+    [
+        (
+            "optimizer",
+            partial(torch.optim.Adam, lr=-1),
+            r"optimizer.lr (-1): Invalid learning rate",
+        ),
+        (
+            "optimizer",
+            partial(torch.optim.AdamW, weight_decay=-0.5),
+            "optimizer.weight_decay (-0.5): Invalid weight_decay value",
+        ),
+        ("schedule", partial(warm, length=6, warmup=6), "schedule.warmup (6) must be less"),
+        (
+            "schedule",
+            partial(CosineAnnealingWarmRestarts, T_0=-5),
+            "schedule: Expected positive integer T_0, but got -5",
+        ),
+    ],
+)
+def test_what_pytorch_refuses_is_told_with_its_key(part, make, message) -> None:
+    parts = {"optimizer": torch.optim.Adam, "schedule": partial(MultiStepLR, milestones=[2])}
+    guard = FiniteGuard(clip_norm=None, max_in_a_row=3)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Learner(nn.Linear(2, 1), **(parts | {part: make}), guard=guard, ema_decay=None)

@@ -112,3 +112,45 @@ def test_the_baseline_is_measured_once() -> None:
 def test_settings_that_cannot_work_are_refused(changes) -> None:
     with pytest.raises(ValueError, match=r"validation\.(every|at_start) \(|metrics is empty"):
         validation(**changes)
+
+
+class SidesOf(Pairs):
+    """Images of given sides; what is read is told."""
+
+    def __init__(self, *sides: int) -> None:
+        self.sides, self.read_ones = sides, []
+
+    def __len__(self) -> int:
+        return len(self.sides)
+
+    def key(self, index: int) -> str:
+        return f"side_{self.sides[index]}"
+
+    def lq_size(self, index: int) -> tuple[int, int]:
+        return self.sides[index], 100
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        self.read_ones.append(self.sides[index])
+        return (np.zeros((self.sides[index], 100, 3), np.uint8),) * 2
+
+
+def needs_ten(sr: np.ndarray, gt: np.ndarray) -> float:
+    if min(gt.shape[:2]) < 10:
+        raise ValueError(f"{gt.shape[0]} are fewer than 10")
+    return 0.0
+
+
+def test_all_images_that_are_too_small_for_a_metric_are_named_at_the_start() -> None:
+    pairs = SidesOf(50, 9, 12, 5)
+    with pytest.raises(ValueError, match=r"side_5: 5 are fewer.*\n  side_9: 9 are fewer than 10$"):
+        validation(pairs=pairs, metrics={DIFFERENCE: needs_ten}).verify()
+    assert pairs.read_ones == [5, 9, 12]  # the larger ones need not be measured
+
+
+def test_images_that_cannot_be_read_are_what_their_pairs_say() -> None:
+    class Broken(SidesOf):
+        def verify(self) -> None:
+            raise ValueError("a.png is cut short")
+
+    with pytest.raises(ValueError, match=r"a\.png is cut short"):
+        validation(pairs=Broken(50)).verify()

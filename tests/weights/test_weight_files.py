@@ -157,3 +157,12 @@ def test_a_path_that_is_no_weight_file_is_refused(tmp_path):
     (tmp_path / "weights.onnx").touch()
     with pytest.raises(WeightsError, match=r"must end in \.pth, \.pt, \.ckpt or \.safetensors"):
         load_state_dict_file(tmp_path / "weights.onnx")
+
+
+def test_a_program_is_told_from_weights_without_a_warning(tmp_path, recwarn):
+    path = tmp_path / "program.pt"
+    torch.jit.trace(torch.nn.Conv2d(3, 3, 1), torch.ones(1, 3, 4, 4)).save(path)
+    recwarn.clear()  # tracing has its own
+    with pytest.raises(WeightsError, match=r"program\.pt is a TorchScript program, .* state dict"):
+        load_state_dict_file(path)
+    assert not recwarn

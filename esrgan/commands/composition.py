@@ -1,0 +1,110 @@
+"""From the words of a command line to settings that can work, and what a run must know of them."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from esrgan.hydra_errors import as_typed
+from esrgan.runs import Composition, Settings, find_weights, flatten
+from esrgan.runs.checks import check_settings, check_targets, parts_that_are_built
+from esrgan.types import Identified, ImagePairs, WholeImages
+
+_COPY = re.compile(r"\$\{([A-Za-z_][\w.]*)\}")
+_CHOSEN = re.compile(r"(?!hydra/|experiment$).*")
+
+
+def without_null(word: str, configs: Path) -> str:
+    """Of a group of configs, `null` is its file `none`, as Hydra knows names alone.
+
+    Raises:
+        ValueError: the group has none.
+    """
+    group, _, choice = word.partition("=")
+    if choice != "null" or not (configs / group).is_dir():
+        return word
+    choices = sorted(path.stem for path in (configs / group).glob("*.yaml"))
+    if "none" not in choices:
+        raise ValueError(f"{group} cannot be null: there are {', '.join(choices)}")
+    return f"{group}=none"
+
+
+def refuse_numbers_for_text(overrides: Sequence[str]) -> None:
+    """What is text would be another after Hydra had read it as a number: name=2024_11_03."""
+    types = {key: field.type for key, field in Settings.__dataclass_fields__.items()}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key, word = override.key_or_group, str(override.input_line)
+        value = None if override.is_sweep_override() else override.value()
+        if types.get(key) in (str, str | None) and isinstance(value, bool | int | float):
+            raise ValueError(f"{word} would be read as {value}: give {as_typed(word)}")
+
+
+def checked(cfg: DictConfig) -> tuple[dict[str, Any], object, ImagePairs | None]:
+    """The settings as plain containers, if they can work, with digests of what they name.
+
+    And what to train on, and the pairs to validate by, of which no image was decoded.
+    Lightning takes seconds to import: what can be refused without it is refused before.
+    """
+    container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    settings = cast(dict[str, Any], container)
+    check_settings(settings)
+    parts = parts_that_are_built(settings)
+    check_targets(parts, with_lightning=False)
+    train_set: object = instantiate(cfg.data.train)
+    source = getattr(train_set, "pairs", None) or getattr(train_set, "images", None)
+    images: ImagePairs | None = instantiate(cfg.validation.pairs) if parts["validation"] else None
+    check_targets(parts, with_lightning=True)
+    named = {"train_set": source, "validation_set": images}
+    contents = contents_of(settings, {key: p for key, p in named.items() if p is not None})
+    return settings | {"content": contents}, train_set, images
+
+
+def composition_of(cfg: DictConfig, *, config: str) -> Composition:
+    """How the settings came to be; `config` is the name of the file that begins them all.
+
+    To be called where Hydra has composed `cfg`.
+    """
+    written = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=False))
+    copies = {
+        key: found[1]
+        for key, value in flatten(written)
+        if isinstance(value, str) and (found := _COPY.search(value))
+    }
+    choices = HydraConfig.get().runtime.choices.items()
+    chosen = [f"{group}={choice}" for group, choice in choices if _CHOSEN.fullmatch(group)]
+    unsaid = OmegaConf.to_container(compose(config, [*chosen, "~experiment"]), resolve=True)
+    return Composition(copies, cast(dict[str, Any], unsaid))
+
+
+def contents_of(settings: Mapping[str, Any], pairs: Mapping[str, WholeImages]) -> dict[str, str]:
+    """Digests of the data and files that settings name, as far as they are there.
+
+    `pairs` are those of `train_set` and `validation_set`.
+    """
+    digests = {key: p.digest() for key, p in pairs.items() if isinstance(p, Identified)}
+    return digests | {key: _digest(file) for key, file in _files(settings)}
+
+
+def _files(settings: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
+    """Weights: those that training begins with, and those of its losses."""
+    start = settings["init_from"]
+    if start and Path(start).exists():
+        yield "init_from", find_weights(start)
+    opponent = Path(settings["init_discriminator_from"] or "")
+    if opponent.is_file():
+        yield "init_discriminator_from", opponent
+    for key, value in flatten({"training": settings["training"]}):
+        if isinstance(value, str) and Path(value).is_file():
+            yield key, Path(value)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
