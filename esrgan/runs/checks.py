@@ -77,7 +77,7 @@ def _check_degradations(settings: Mapping[str, Any]) -> None:
             "data=blind (or blind_folder), prepare=degrade and degradations=NAME make low-quality "
             f"images together: give {missing} too, or leave the others out"
         )
-    pairs = (settings["validation"] or {}).get("pairs", {})
+    pairs = (settings["validation"] or {}).get("pairs") or {}
     if "degrade" in pairs and not has["degradations=published"]:
         raise ValueError("validation=degraded has nothing to degrade with: give validation=folder")
 
