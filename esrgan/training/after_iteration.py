@@ -47,6 +47,9 @@ class AfterIteration(Callback):
     ) -> None:
         if validation is not None:
             checkpoints.check_monitor(validation.metrics)
+        if resume_from is not None:
+            same_images = _images(resume_from["settings"]) == _images(settings)
+            checkpoints.load_state_dict(resume_from["checkpoints"], same_images=same_images)
         self.iterations = iterations
         # not self.log: Lightning puts its own there
         self.training_log, self.validation, self.checkpoints = log, validation, checkpoints
@@ -79,9 +82,6 @@ class AfterIteration(Callback):
                     _listed(before[name]),
                 )
         self.training_log.load_state_dict(state["log"], stage.device)
-        images = [_images(settings) for settings in (state["settings"], self.settings)]
-        same_images = images[0] == images[1]
-        self.checkpoints.load_state_dict(state["checkpoints"], same_images=same_images)
         return bool(state.get("is_pending"))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
