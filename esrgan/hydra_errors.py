@@ -33,6 +33,7 @@ _OF_A_FILE = re.compile(
 )
 _AMBIGUOUS = re.compile(r"Ambiguous value for argument '(.*)'\n")
 _FULL_KEY = re.compile(r"^full_key: (\S+)$", re.M)
+_OURS = re.compile(r"target '(functools\.partial\()?esrgan\.")
 _NAMES_A_VALUE = re.compile(r"([a-z_]+)[a-z_.]* \(")
 
 
@@ -158,8 +159,10 @@ def _failed_part(message: str, cause: BaseException) -> str:
     key = found[1] if found else ""
     if isinstance(cause, ValueError):
         named = _NAMES_A_VALUE.match(str(cause))
-        is_whole = not named or named[1] in Settings.__dataclass_fields__
-        return str(cause) if is_whole or not key else f"{key}.{cause}"
+        if named and key:
+            is_whole = named[1] in Settings.__dataclass_fields__
+            return str(cause) if is_whole else f"{key}.{cause}"
+        return f"{key}: {text}" if key and not _OURS.search(message) else str(cause)
     if isinstance(cause, ImportError):
         extra = key.removeprefix("logger.")
         extras = metadata.metadata("esrgan").get_all("Provides-Extra") or []

@@ -22,13 +22,14 @@ _CHOSEN = re.compile(r"(?!hydra/|experiment$).*")
 
 
 def without_null(word: str, configs: Path) -> str:
-    """Of a group of configs, `null` is its file `none`, as Hydra knows names alone.
+    """Of a group of configs, `null` and `~` are its file `none`, as Hydra knows names alone.
 
     Raises:
         ValueError: the group has none.
     """
-    group, _, choice = word.partition("=")
-    if choice != "null" or not (configs / group).is_dir():
+    group, _, choice = word.removeprefix("~").partition("=")
+    is_left_out = word.startswith("~") or choice == "null"
+    if not is_left_out or not (configs / group).is_dir():
         return word
     choices = sorted(path.stem for path in (configs / group).glob("*.yaml"))
     if "none" not in choices:

@@ -117,7 +117,9 @@ def _find_source(word: str, *, weights: str | None) -> Path:
         return find_weights(word)
     checkpoint = RunFolder(Path(word)).newest_sound_checkpoint()
     if checkpoint is None:
-        raise ValueError(f"{word} has no sound checkpoint, in which weights could be chosen")
+        raise ValueError(
+            f"{word} has no checkpoint, or a damaged one, in which weights could be chosen"
+        )
     return checkpoint
 
 

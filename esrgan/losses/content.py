@@ -26,7 +26,7 @@ class WeightedLoss(nn.Module):
         super().__init__()
         if not weight > 0:
             raise ValueError(
-                f"the weight of a loss ({weight}) must be more than 0: to leave the term out, "
+                f"weight ({weight}) must be more than 0: to leave the term out, "
                 "set it to null (training.losses.NAME=null)"
             )
         self.loss = loss

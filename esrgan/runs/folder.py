@@ -90,6 +90,8 @@ class RunFolder:
         Raises:
             CheckpointError: there are some, and all are damaged.
         """
+        if not self.path.is_dir():
+            return None
         # By the names of checkpoints, as copying may have changed what is newest by the clock
         checkpoints, releases = self.list_checkpoints(), list_releases(self.path)
         newest = self.newest_sound_checkpoint()

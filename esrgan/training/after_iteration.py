@@ -50,6 +50,14 @@ class AfterIteration(Callback):
     ) -> None:
         if validation is not None:
             checkpoints.check_monitor(validation.metrics)
+        self.course = Course()
+        self.warned: dict[str, list[str]] = {}
+        if resume_from is not None:
+            same_images = _images(resume_from["settings"]) == _images(settings)
+            checkpoints.load_state_dict(resume_from["checkpoints"], same_images=same_images)
+            if same_images and "course" in resume_from:  # earlier versions had neither
+                self.course.load_state_dict(resume_from["course"])
+                self.warned = resume_from["warned"]
         self.iterations = iterations
         # not self.log: Lightning puts its own there
         self.training_log, self.validation, self.checkpoints = log, validation, checkpoints
@@ -57,8 +65,6 @@ class AfterIteration(Callback):
         self.progress = Progress(total=iterations, done=0, show=False)
         self.resume_from, self.from_weights = resume_from, from_weights
         self.settings, self.history = settings, list(history)
-        self.course = Course()
-        self.warned: dict[str, list[str]] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.ranks = Ranks()
@@ -83,12 +89,6 @@ class AfterIteration(Callback):
                     _listed(before[name]),
                 )
         self.training_log.load_state_dict(state["log"], stage.device)
-        images = [_images(settings) for settings in (state["settings"], self.settings)]
-        same_images = images[0] == images[1]
-        self.checkpoints.load_state_dict(state["checkpoints"], same_images=same_images)
-        if same_images and "course" in state:  # earlier versions had neither
-            self.course.load_state_dict(state["course"])
-            self.warned = state["warned"]
         return bool(state.get("is_pending"))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -59,6 +59,7 @@ def test_text_that_hydra_takes_for_something_else_is_refused(error, word, value)
     [
         ("quickstart", "quickstart is not KEY=VALUE, as experiment=quickstart is"),
         ("generator=null", "generator cannot be null: there are from_file, msrresnet, rrdb_23, "),
+        ("~generator", "generator cannot be null: there are from_file, msrresnet, rrdb_23, "),
         ("iterations =5", "iterations =5 has spaces around its =: give iterations=5"),
         ("training.optimizer.betas=(0.9,0.99)", "cannot be read: a list is written '"),
         ("training.adversary.weight=1", "was renamed: give training.losses.adversarial and"),

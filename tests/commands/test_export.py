@@ -10,6 +10,7 @@ from safetensors import safe_open
 from esrgan.commands import export
 from esrgan.errors import FAILED
 from esrgan.networks import RRDBNet, SRResNet
+from esrgan.runs import write_checkpoint
 from esrgan.weights import KEY_LAYOUTS, load_generator, read_metadata, save_release
 
 
@@ -36,14 +37,10 @@ def release(tmp_path):
 def checkpoint(tmp_path):
     """A run's: the average has one block, the raw weights have two."""
     folder = tmp_path / "experiments/gan/checkpoints"
-    folder.mkdir(parents=True)
-    path = folder / "iteration_00000100-0123456789abcdef.ckpt"
     state = {"ema": tiny(1).state_dict(), "generator": tiny(2).state_dict(), "iteration": 100}
-    torch.save(state | {"settings": {"seed": 5, "name": "gan"}}, path)
+    path = write_checkpoint(folder, 100, state | {"settings": {"seed": 5, "name": "gan"}})
     (folder.parent / "val.csv").write_text("iteration,psnr_y\n100,25.5\n")
-    torch.save(
-        state | {"ema": tiny(3).state_dict()}, folder / "iteration_00000050-fedcba9876543210.ckpt"
-    )
+    write_checkpoint(folder, 50, state | {"ema": tiny(3).state_dict()})
     return path
 
 

@@ -17,6 +17,7 @@ from esrgan.evaluation import psnr_y
 from esrgan.inference import upscale
 from esrgan.networks import RRDBNet
 from esrgan.reports.sheet import SheetRow, comparison_sheet, most_different_window
+from esrgan.runs import write_checkpoint
 from esrgan.weights import load_generator, save_release
 
 STRIP_ALPHAS = (1, 0.8, 0.6, 0.4, 0.2, 0)
@@ -112,12 +113,8 @@ def test_weights_are_written_under_the_names_of_the_original(run, parents, netwo
 def test_a_run_stands_for_its_newest_checkpoint(run, networks, tmp_path):
     runs = tmp_path / "psnr", tmp_path / "gan"
     for folder, network in zip(runs, networks, strict=True):
-        (folder / "checkpoints").mkdir(parents=True)
-        older, newer = (
-            folder / "checkpoints" / f"iteration_0000000{n}-{n:016x}.ckpt" for n in (1, 2)
-        )
-        torch.save({"ema": tiny(5).state_dict()}, older)
-        torch.save({"ema": network.state_dict()}, newer)
+        for number, one in enumerate([tiny(5), network]):
+            write_checkpoint(folder / "checkpoints", number, {"ema": one.state_dict()})
     assert run(*runs, "--alpha", 0.5, "--output", tmp_path)[0] == 0
     state = load_generator(tmp_path / "interp_05.pth").state_dict()
     for key, expected in between(networks, 0.5).state_dict().items():

@@ -15,6 +15,7 @@ from srvgg_weights import formula_weights, published_shapes
 
 from esrgan.commands import upscale
 from esrgan.inference import Upscaler
+from esrgan.runs import write_checkpoint
 from esrgan.upscaling.enlarge import enlarge
 from esrgan.weights import interpolate, save_release
 
@@ -185,10 +186,9 @@ def test_only_networks_of_one_architecture_are_mixed_to_denoise(run, weights, ge
 
 
 def test_a_run_stands_for_its_newest_weights(run, network, photos, output, tmp_path):
-    (tmp_path / "run/checkpoints").mkdir(parents=True)
     for number, seed in ((1, 5), (2, 0)):
-        checkpoint = tmp_path / f"run/checkpoints/iteration_{number:08}-{0:016}.ckpt"
-        torch.save({"ema": tiny_network(seed).state_dict()}, checkpoint)
+        state = {"ema": tiny_network(seed).state_dict()}
+        write_checkpoint(tmp_path / "run/checkpoints", number, state)
     arguments = (tmp_path / "run", photos / "a.png", "--output", output, "--precision", "fp32")
     assert run(*arguments)[0] == 0
     expected = by_network(network, noise(6, 8, 3))

@@ -74,6 +74,13 @@ def files(folder):
         ),
         ("training.optimizer.lr", -1, r"training.optimizer.lr \(-1\): Invalid learning rate"),
         ("training.guard.clip_norm", -1, r"training.guard.clip_norm \(-1\) must be more than 0"),
+        (
+            "training.losses.pixel.weight",
+            -1,
+            r"training.losses.pixel.weight \(-1\) must be more than 0",
+        ),
+        ("generator.num_blocks", 0, r"generator.num_blocks \(0\) must be greater than 0"),
+        ("trainer.accelerator", "gpus", r"trainer: .*gpus"),
         ("data.num_workers", -1, r"data.num_workers \(-1\) must be at least 0"),
         ("name", "2024_11", r"name=2024_11 would be read as 202411: give 'name=\"2024_11\"'"),
         ("resume", True, r"experiments/run holds no run to continue: start one without resume"),

@@ -70,7 +70,7 @@ def trainings(folder):
 
 
 def test_the_same_command_goes_on_with_what_is_not_done(settings, finished, tmp_path):
-    values = {"patch_size": "32,30"}  # of which the second cannot work
+    values = {"patch_size": "32,64"}  # of which the second is larger than the images
     run = tmp_path / "experiments/run/patch_size=32"
     started = Started(tmp_path, settings, **values)
     started.wait_until_they_train([run])
@@ -89,10 +89,10 @@ def test_the_same_command_goes_on_with_what_is_not_done(settings, finished, tmp_
     assert f"{run.relative_to(tmp_path)}: from iteration {stopped_at} to 60 " in again.stdout
     assert content(run) == content(finished / "experiments/run")
     errors = again.stderr[again.stderr.index("error: ") :].splitlines()
+    assert errors.pop(0).startswith("error: 6 of 6 images are smaller than patch_size (64): ")
     assert errors == [
-        "error: patch_size (30) must be a multiple of scale (4): use 28 or 32",
         "error: 1 of 2 jobs failed:",
-        "  run/patch_size=30: exit code 2",
+        "  run/patch_size=64: exit code 2",
         "the same command starts them again, and nothing that is done",
     ]
 

@@ -12,7 +12,7 @@ from esrgan.evaluation.benchmarks import (
     find_methods,
     match_outputs,
 )
-from esrgan.runs import RunFolder
+from esrgan.runs import RunFolder, write_checkpoint
 
 
 def newest_weights(path):
@@ -171,13 +171,11 @@ def test_missing_and_ambiguous_results_are_refused_by_name():
 
 def test_a_run_stands_for_its_newest_weights_and_other_folders_for_themselves(tmp_path):
     run, results = tmp_path / "run", tmp_path / "results"
-    (run / "checkpoints").mkdir(parents=True)
     results.mkdir()
     release = run / "net.pth"
-    older = run / "checkpoints/iteration_00000900-ffffffffffffffff.ckpt"
-    newer = run / "checkpoints/iteration_00001000-0000000000000000.ckpt"
+    older, newer = (write_checkpoint(run / "checkpoints", number, {}) for number in (900, 1000))
+    release.write_bytes(b"weights")
     for time, file in enumerate([newer, older, release]):  # as after copying: times say little
-        file.touch()
         os.utime(file, (time, time))
     words = ["bicubic", str(run), str(results)]
     assert find_methods(words, newest_weights) == {

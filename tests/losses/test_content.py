@@ -11,5 +11,5 @@ def test_the_value_is_the_loss_times_its_weight() -> None:
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, float("nan")])
 def test_a_weight_that_is_not_positive_is_refused(weight: float) -> None:
-    with pytest.raises(ValueError, match=r"weight of a loss .* must be more than 0"):
+    with pytest.raises(ValueError, match=r"^weight \(.*\) must be more than 0"):
         WeightedLoss(loss=torch.nn.L1Loss(), weight=weight)

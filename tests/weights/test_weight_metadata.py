@@ -1,10 +1,9 @@
 """What files of weights say of themselves."""
 
 import pytest
-import torch
 from safetensors.torch import save_file
 
-from esrgan.runs import RunFolder
+from esrgan.runs import RunFolder, write_checkpoint
 from esrgan.weights import WeightsError, read_metadata, save_release
 
 SETTINGS = {"scale": 4, "name": "gan", "init_from": "/home/me/psnr.pth"}
@@ -15,10 +14,10 @@ STATE = {"iteration": 100, "settings": SETTINGS}
 def run(tmp_path, rrdb):
     """A run of the name `gan` that was validated, with a checkpoint."""
     folder = RunFolder(tmp_path / "gan")
-    folder.checkpoints.mkdir(parents=True)
+    folder.path.mkdir()
     (folder.path / "val.csv").write_text("iteration,psnr_y\n50,24.5\n100,25.25\n")
     state = STATE | {"generator": rrdb.state_dict(), "ema": None}
-    torch.save(state, folder.checkpoints / "iteration_00000100-0123456789abcdef.ckpt")
+    write_checkpoint(folder.checkpoints, 100, state)
     return folder
 
 
