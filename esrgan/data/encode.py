@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
-from esrgan.data.images import ImageError, read_image
+from esrgan.data.header import ImageError
+from esrgan.data.images import read_image
 from esrgan.data.lmdb_store import Codec
 from esrgan.data.manifest import Entry, Record, digest
 from esrgan.data.sources import Source, SubImages

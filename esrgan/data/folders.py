@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from esrgan.data.images import image_size, list_images, read_image
+from esrgan.data.images import image_size, read_image
+from esrgan.data.listing import list_images
 from esrgan.types import Image, Pair, Resize
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from esrgan.data.encode import Encoded, Recipe, encode_sources
-from esrgan.data.images import ImageError
+from esrgan.data.header import ImageError
 from esrgan.data.lmdb_store import LmdbWriter
 from esrgan.data.manifest import (
     GT,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from esrgan.data.images import list_images
+from esrgan.data.listing import list_images
 from esrgan.errors import listed
 from esrgan.types import Pair
 

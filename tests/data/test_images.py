@@ -14,10 +14,10 @@ from esrgan.data.images import (
     ImageError,
     decode_image,
     image_size,
-    list_images,
     read_image,
     write_png,
 )
+from esrgan.data.listing import list_images
 
 
 def noise(*shape: int, dtype: type = np.uint8) -> np.ndarray:
@@ -50,26 +50,20 @@ def tiff_with_rows(height: int) -> bytes:
     return data.replace(tag, struct.pack("<HHII", 257, 4, 1, height))
 
 
-def tiff_turned_by_xmp() -> bytes:
-    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6"/></x:xmpmeta>'
-    return encode(noise(4, 8, 3), "TIFF", tiffinfo={700: xmp})
-
-
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
         (b"", "empty file"),
-        (b"no image at all", "not a PNG, JPEG, WebP, BMP or TIFF image"),
-        (encode(noise(4, 4, 3), "GIF"), "not a PNG"),
+        (b"no image at all", "not a PNG, JPEG, WebP, BMP, TIFF, GIF"),
+        (encode(noise(4, 4, 3), "SGI"), "not a PNG"),
         (encode(noise(64, 64, 3), "PNG")[:-100], "png: the file is cut short"),
         (encode(noise(64, 64, 3), "JPEG")[:-100], "damaged or cut short"),
         (encode(noise(64, 64, 3), "BMP")[:-100], "truncated"),
-        (encode(Pillow.new("F", (4, 4)), "TIFF"), "only 16-bit unsigned"),
+        (encode(Pillow.new("F", (4, 4)), "TIFF"), r"floating-point numbers \(tag 339\)"),
         (huge_png(2**15, 2**15), "more than the limit"),
         (huge_png(2**13, 2**13), "cannot hold 8192 x 8192 pixels"),
         (huge_png(200, 200), "damaged"),
         (tiff_with_rows(100), "describes only a part"),
-        (tiff_turned_by_xmp(), "the header says 8 x 4 pixels"),
     ],
 )
 def test_a_bad_file_is_named_with_the_reason(tmp_path, data, reason):
@@ -203,7 +197,9 @@ def test_opaque_alpha_is_dropped_and_transparent_refused(file_format):
 
 
 def test_transparency_is_refused_in_every_kind_of_png():
-    grey = Pillow.fromarray(noise(6, 8))
+    levels = noise(6, 8)
+    levels[1, 2] = 7
+    grey = Pillow.fromarray(levels)
     pixels = noise(6, 8, 3)
     pixels[3, 3] = 9
     colour = Pillow.fromarray(pixels)
