@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image as Pillow
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from esrgan.data import read_picture, write_picture
 from esrgan.data.exif import made_upright, orientation_of, tiff_structure
@@ -74,3 +75,14 @@ def test_what_a_tiff_says_becomes_exif_data(tmp_path, big):
         assert (said[271], said[315], said[306]) == ("Scanner", "Me", "2020:02:03 04:05:06")
         assert said.get(274, 1) == 1
         np.testing.assert_allclose(written.info["dpi"], 300, atol=0.1)
+
+
+def test_the_directories_below_it_are_found_too(tmp_path):
+    tags = ImageFileDirectory_v2()
+    tags[271], tags[34665], tags[34853] = "Camera", {36867: "2019:01:02 03:04:05"}, {1: "N"}
+    Pillow.new("RGB", (6, 4)).save(tmp_path / "x.tif", tiffinfo=tags)
+    write_picture(tmp_path / "x.png", read_picture(tmp_path / "x.tif"))
+    with Pillow.open(tmp_path / "x.png") as written:
+        said = written.getexif()
+        assert (said[271], said.get_ifd(34665)[36867]) == ("Camera", "2019:01:02 03:04:05")
+        assert said.get_ifd(34853) == {1: "N"}
