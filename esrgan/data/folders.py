@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from esrgan.data.images import image_size, read_image
+from esrgan.data.images import read_header, read_image
 from esrgan.data.listing import list_images
 from esrgan.types import Image, Pair, Resize
 
@@ -44,13 +44,13 @@ class FolderPairs:
         self._downscale = downscale
         self._keys = sorted(gt_by_key)
         self._gt_paths = [gt_by_key[key] for key in self._keys]
-        self._gt_sizes = _sizes(self._gt_paths)
+        self._gt_sizes, self._gt_is_grey = _headers(self._gt_paths)
         if lq is None:
             self._lq_paths = []
             self._lq_sizes = self._gt_sizes // scale
         else:
             self._lq_paths = _partners(gt_by_key, _by_stem(list_images(Path(lq))), scale)
-            self._lq_sizes = _sizes(self._lq_paths)
+            self._lq_sizes, _ = _headers(self._lq_paths)
         self._check_sizes()
 
     def __len__(self) -> int:
@@ -62,6 +62,9 @@ class FolderPairs:
     def lq_size(self, index: int) -> tuple[int, int]:
         height, width = self._lq_sizes[index].tolist()
         return height, width
+
+    def is_grey(self, index: int) -> bool:
+        return bool(self._gt_is_grey[index])
 
     def read(self, index: int) -> Pair:
         gt = self._read_gt(index)
@@ -146,16 +149,18 @@ def _partners(gt: dict[str, Path], lq: dict[str, Path], scale: int) -> list[Path
     return partners
 
 
-def _sizes(paths: list[Path]) -> NDArray[np.int32]:
-    """Heights and widths, (N, 2)."""
-    sizes, problems = [], []
+def _headers(paths: list[Path]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Heights and widths, (N, 2), and which are grey, (N,)."""
+    headers, problems = [], []
     for path in paths:
         try:
-            sizes.append(image_size(path))
+            header = read_header(path)
+            headers.append((*header.upright_size, header.is_grey))
         except ValueError as error:
             problems.append(str(error))
     _raise_any(problems)
-    return np.array(sizes, np.int32)
+    numbers = np.array(headers, np.int32).reshape(-1, 3)
+    return numbers[:, :2], numbers[:, 2].astype(bool)
 
 
 def _read(path: Path, size: NDArray[np.int32]) -> Image:

@@ -54,6 +54,7 @@ class Header:
 
     height: int
     width: int
+    is_grey: bool
     decode: Callable[[], Pixels]
     """(H, W, C), not turned; 1: grey, 2: grey and alpha, 3: RGB, 4: RGB and alpha.
 

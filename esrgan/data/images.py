@@ -75,8 +75,13 @@ def read_pixels(data: bytes) -> tuple[Header, Pixels]:
 
 def image_size(path: Path) -> tuple[int, int]:
     """Height and width of the image that `read_image` returns, from the header alone."""
+    return read_header(path).upright_size
+
+
+def read_header(path: Path) -> Header:
+    """What the file says of itself; its pixels cannot be decoded any more."""
     with failures_named(str(path)), path.open("rb") as stream:
-        return open_image(stream).upright_size
+        return open_image(stream)
 
 
 def write_png(path: Path, image: Image, *, overwrite: bool = False) -> None:

@@ -85,6 +85,10 @@ class LmdbPairs:
     def lq_size(self, index: int) -> tuple[int, int]:
         return self._dataset.index.lq_size(index)
 
+    def is_grey(self, index: int) -> bool:
+        """Unknown, as all are stored as RGB."""
+        return False
+
     def read(self, index: int) -> Pair:
         return self._read(index, 0, 0, *self.lq_size(index))
 

@@ -51,8 +51,7 @@ def read_picture(path: Path) -> Picture:
     """Decodes a file by the rules of this module; an `ImageError` where it breaks one."""
     with failures_named(str(path)):
         header, pixels = read_pixels(path.read_bytes())
-    channels = pixels.shape[2]
-    is_grey = channels <= 2
+    channels, is_grey = pixels.shape[2], header.is_grey
     colour = pixels[..., :1].repeat(3, axis=2) if is_grey else pixels[..., :3]
     notes = list(header.notes)
     profile = header.icc_profile

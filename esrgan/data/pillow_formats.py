@@ -22,6 +22,7 @@ from esrgan.data.header import About, Header, note_of_frames
 from esrgan.types import Pixels
 
 _GREY = ("1", "L", "LA")
+_DEEP_GREY = ("I", "I;16", "I;16B")
 _EIGHT_BIT_MODES = (*_GREY, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _THUMBNAILS = ("Large Thumbnail (VGA Equivalent)", "Large Thumbnail (Full HD Equivalent)")
 _EMBEDDED, _LINKED = b"DEBM", b"KNIL"  # colour profiles of a BMP
@@ -92,6 +93,7 @@ def described(
     return Header(
         height=image.height,
         width=image.width,
+        is_grey=image.mode in (*_GREY, *_DEEP_GREY),
         decode=decode or partial(decode_by_pillow, image),
         orientation=orientation_of(exif),
         icc_profile=None if image.mode == "CMYK" else image.info.get("icc_profile"),

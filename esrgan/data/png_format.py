@@ -62,6 +62,7 @@ def open_png(stream: IO[bytes]) -> Header:
     return Header(
         height=height,
         width=width,
+        is_grey=colour_type in (0, 4),
         decode=partial(_decode, stream, found[b"IHDR"], found.get(b"tRNS")),
         orientation=orientation_of(exif),
         icc_profile=profile,

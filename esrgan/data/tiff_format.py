@@ -58,6 +58,7 @@ def open_tiff(stream: IO[bytes]) -> Header:
     return Header(
         height=page.imagelength,
         width=page.imagewidth,
+        is_grey=storage.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO),
         decode=partial(_decode, page, storage),
         orientation=_orientation(page),
         icc_profile=_profile(page),

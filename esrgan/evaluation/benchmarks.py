@@ -94,15 +94,16 @@ def compare(
     for index in range(len(pairs)):
         key = pairs.key(index)
         lq, gt = pairs.read(index)
+        truth = gt[..., :1] if pairs.is_grey(index) else gt
         outputs, scores = {}, []
         for name, method in methods.items():
             with _naming(name, key):
                 sr = outputs[name] = method(key, lq)
-                values = {metric: measure(sr, gt) for metric, measure in metrics.items()}
+                values = {metric: measure(sr, truth) for metric, measure in metrics.items()}
             scores.append(Score(key, name, values))
         if no_reference:
             with _naming(GROUND_TRUTH, key):
-                values = {metric: measure(gt, gt) for metric, measure in no_reference.items()}
+                values = {metric: measure(gt, truth) for metric, measure in no_reference.items()}
             scores.append(Score(key, GROUND_TRUTH, values))
         yield Comparison(key, lq, gt, outputs, tuple(scores))
 

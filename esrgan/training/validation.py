@@ -47,7 +47,7 @@ class Validation:
         every: the interval, in iterations.
         pairs: whole images.
         upscale: applies a network to an image of any size.
-        metrics: each with its function of (sr, gt).
+        metrics: each with its function of (sr, gt), gt (H, W, 1) where its file is grey.
         baseline: lq to sr; its metrics stand beside the network's for comparison.
         panel: how many images are shown, always the same.
     """
@@ -89,7 +89,8 @@ class Validation:
                 lq, gt = self.pairs.read(index)
                 sr = method(lq)
                 key = self.pairs.key(index)
-                measured[key] = [measure(sr, gt) for measure in self.metrics.values()]
+                truth = gt[..., :1] if self.pairs.is_grey(index) else gt
+                measured[key] = [measure(sr, truth) for measure in self.metrics.values()]
                 if index in self.panel:
                     images[f"val/{key}"] = sr
         everywhere = ranks.merged(measured)

@@ -1,11 +1,15 @@
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from esrgan.evaluation import BenchmarkResult, Metric, Score, compare
+from esrgan.data import FolderPairs
+from esrgan.degradations import resize_double
+from esrgan.evaluation import BenchmarkResult, Metric, Score, compare, open_metrics
 from esrgan.evaluation.benchmarks import (
     benchmark_folders,
     benchmark_name,
@@ -45,6 +49,9 @@ class TwoPairs:
 
     def read(self, index):
         return np.full((2, 2, 3), index, np.uint8), np.full((4, 4, 3), index + 10, np.uint8)
+
+    def is_grey(self, index):
+        return False
 
 
 def enlarge(_key, lq):
@@ -196,3 +203,34 @@ def test_methods_that_are_not_there_or_share_a_name_are_refused(tmp_path):
     (tmp_path / "net").mkdir()
     with pytest.raises(ValueError, match="would be called net"):
         find_methods([str(tmp_path / "net"), str(tmp_path / "net.pth")], newest_weights)
+
+
+def test_files_of_one_channel_are_scored_as_they_are(tmp_path):
+    """As RCAN's and BasicSR's code does, which converts to Y where there are three channels."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 246, (40, 48), dtype=np.uint8)
+    (tmp_path / "gt").mkdir()
+    cv2.imwrite(str(tmp_path / "gt" / "grey.png"), truth)
+    cv2.imwrite(str(tmp_path / "gt" / "rgb.png"), truth[..., None].repeat(3, axis=2))
+    pairs = FolderPairs(gt=tmp_path / "gt", scale=2, downscale=resize_double)
+    assert [pairs.is_grey(index) for index in range(2)] == [True, False]
+    result = truth[..., None].repeat(3, axis=2) + np.array([6, 7, 8], np.uint8)  # mean: 7 more
+    metrics = open_metrics(["PSNR-Y", "PSNR-RGB", "SSIM-RGB", "RMSE-Y", "COLOR-DRIFT"], crop=0)
+    first, second = compare({"it": lambda _key, _lq: result}, pairs, metrics)
+    grey, rgb = ({m.name: v for m, v in c.scores[0].values.items()} for c in (first, second))
+    assert grey["PSNR-Y"] == pytest.approx(20 * math.log10(255 / 7))
+    assert grey["PSNR-RGB"] == pytest.approx(20 * math.log10(255 / 7))
+    assert grey["RMSE-Y"] == pytest.approx(7)
+    assert grey["COLOR-DRIFT"] == pytest.approx(7)
+    y = (65.481 * 6 + 128.553 * 7 + 24.966 * 8) / 255
+    assert rgb["PSNR-Y"] == pytest.approx(20 * math.log10(255 / y))
+    assert rgb["PSNR-RGB"] == pytest.approx(10 * math.log10(255**2 / ((36 + 49 + 64) / 3)))
+    assert grey["SSIM-RGB"] < 1
+
+
+def test_an_own_metric_is_given_three_channels_of_a_grey_file():
+    shapes = []
+    own = replace(named("own"), load=lambda _: lambda sr, gt: shapes.append((sr.shape, gt.shape)))
+    measure = open_metrics([own], crop=0)[own]
+    measure(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5, 1), np.uint8))
+    assert shapes == [((4, 5, 3), (4, 5, 3))]
