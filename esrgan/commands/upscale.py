@@ -46,6 +46,7 @@ class Arguments:
     existing: Existing
     other: str | None
     alpha: float | None
+    scale: int | None
     outscale: float | None
     self_ensemble: bool
     tile: int | None
@@ -74,6 +75,7 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     parser.set_defaults(existing=Existing.REFUSE)
     add("--with", dest="other", metavar="WEIGHTS", help="interpolate with these, see --alpha")
     add("--alpha", type=float, help="part of --with in the network, from 0 to 1")
+    add("--scale", type=int, metavar="N", help="3, where an older file of RRDB does not tell")
     add("--outscale", type=float, metavar="FACTOR", help="of the results: resized by Lanczos")
     add("--self-ensemble", action="store_true", help="mean over 8 flips and turns: 8 times slower")
     add("--tile", type=int, metavar="N", help="side in pixels; default: as memory allows")
@@ -160,9 +162,9 @@ def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
     from esrgan.weights import interpolate, lineage_warning, load_generator, scale_of
 
     device, alpha = choose_device(arguments.device), arguments.alpha
-    network, name = load_generator(path), str(path)
+    network, name = load_generator(path, scale=arguments.scale), str(path)
     if other is not None and alpha is not None:
-        second = load_generator(other)
+        second = load_generator(other, scale=arguments.scale)
         if warning := lineage_warning(network, second, names="these networks"):
             sys.stderr.write(f"warning: {warning}\n")
         network = interpolate(network, second, alpha)

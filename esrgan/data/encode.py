@@ -33,6 +33,10 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.scale < 1:
             raise ValueError(f"scale ({self.scale}) must be at least 1")
+        if self.scale == 1 and self.downscale:
+            raise ValueError(
+                "at scale 1, lq images made of gt images would be the same: give them (--lq)"
+            )
         if self.subimages:
             self.subimages.check(self.scale)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esrgan.data.images import read_header, read_image
+from esrgan.data.layouts import pair_folders
 from esrgan.data.listing import list_images
 from esrgan.types import Image, Pair, Resize
 
@@ -29,6 +30,9 @@ class FolderPairs:
     ) -> None:
         """Reads the headers of all images; give exactly one of `lq` and `downscale`.
 
+        Where `gt` stands for folders of both (`pair_folders`), nothing is made. At scale 1 there
+        is nothing to make lq images from: they must be there.
+
         Raises:
             ValueError: names every file without its partner and every pair whose sizes differ by
                 another factor than `scale`.
@@ -39,9 +43,16 @@ class FolderPairs:
             raise ValueError(
                 "give either lq (a folder of low-quality images) or downscale (how to make them)"
             )
+        if lq is None:
+            gt, lq = pair_folders(str(gt), scale=scale)
+        if lq is None and scale == 1:
+            raise ValueError(
+                f"at scale 1, lq images made of {gt} would be their own ground truth: name folders "
+                "of both, GT:LQ, or one that has gt and lq in it"
+            )
         gt_by_key = _by_stem(list_images(Path(gt)))
         self.scale = scale
-        self._downscale = downscale
+        self._downscale = downscale if lq is None else None
         self._keys = sorted(gt_by_key)
         self._gt_paths = [gt_by_key[key] for key in self._keys]
         self._gt_sizes, self._gt_is_grey = _headers(self._gt_paths)

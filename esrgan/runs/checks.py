@@ -90,7 +90,11 @@ def _check_patch_size(settings: Mapping[str, Any]) -> None:
 
 def _check_folders(settings: Mapping[str, Any]) -> None:
     for key in ("train_set", "validation_set"):
-        if settings[key] is not None and not Path(settings[key]).is_dir():
+        value = settings[key]
+        if value is None or Path(value).is_dir():
+            continue
+        parts = value.rsplit(":", 1)  # GT:LQ, two folders
+        if not (key == "validation_set" and len(parts) == 2 and all(map(os.path.isdir, parts))):
             raise ValueError(
                 f"{key} ({settings[key]}) is not a folder: data/README.md says how to make it, "
                 f"{key}=FOLDER names another"

@@ -9,11 +9,11 @@ from esrgan.weights.load import generator_in as generator_in
 from esrgan.weights.load import load_discriminator as load_discriminator
 from esrgan.weights.load import load_generator as load_generator
 from esrgan.weights.load import load_into as load_into
+from esrgan.weights.program import save_onnx as save_onnx
 from esrgan.weights.reading import EMA as EMA
 from esrgan.weights.reading import RAW as RAW
 from esrgan.weights.reading import WeightsError as WeightsError
 from esrgan.weights.reading import load_state_dict_file as load_state_dict_file
 from esrgan.weights.reading import read_metadata as read_metadata
 from esrgan.weights.reading import read_weights_file as read_weights_file
-from esrgan.weights.release import save_onnx as save_onnx
 from esrgan.weights.release import save_release as save_release

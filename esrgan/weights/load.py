@@ -48,7 +48,9 @@ class MatchReport:
         return "\n".join(lines)
 
 
-def load_generator(path: Path | str, *, part: Part = GENERATOR) -> Generator:
+def load_generator(
+    path: Path | str, *, part: Part = GENERATOR, scale: int | None = None
+) -> Generator:
     """The generator that a file holds, on the CPU, in float32 and evaluation mode.
 
     Scale, size and BatchNorm of published networks are read from the shapes of the weights.
@@ -56,17 +58,25 @@ def load_generator(path: Path | str, *, part: Part = GENERATOR) -> Generator:
     taken from the file's `architecture` entry (our releases and checkpoints have it), and are
     otherwise as published: 0.2 in RRDBNet, 1 in SRResNet, no step of 3. All other generators of
     `esrgan.networks` are built from that entry. Of several sets of weights, the average (EMA) is
-    taken unless `part` says otherwise.
+    taken unless `part` says otherwise. `scale` tells what the file does not, that of one step.
 
     Raises:
-        WeightsError: as for `load_state_dict_file`, or the weights are of no network known here.
+        WeightsError: as for `load_state_dict_file`, or the weights are of no network known here, or
+            of one of another scale.
     """
-    return generator_in(reading.read_weights_file(path), part=part)
+    return generator_in(reading.read_weights_file(path), part=part, scale=scale)
 
 
-def generator_in(file: WeightsFile, *, part: Part = GENERATOR) -> Generator:
+def generator_in(
+    file: WeightsFile, *, part: Part = GENERATOR, scale: int | None = None
+) -> Generator:
     """`load_generator` of a file that has been read; the network takes over its tensors."""
-    return _network_in(file, part, lambda s: architecture.build_generator(s, file.architecture))
+    declared = {**file.architecture, **({} if scale is None else {"scale": scale})}
+    network = _network_in(file, part, lambda s: architecture.build_generator(s, declared))
+    found = architecture.scale_of(network)
+    if scale not in (None, found):
+        raise WeightsError(f"{file.path} is of scale {found}, not {scale}: give that, or none")
+    return network
 
 
 def load_discriminator(path: Path | str) -> Discriminator:

@@ -64,3 +64,9 @@ def test_sources_are_read_no_faster_than_they_are_stored(write):
 def test_less_than_one_process_is_refused():
     with pytest.raises(ValueError, match=r"processes \(0\) must be at least 1"):
         list(encode_sources([], RECIPE, processes=0))
+
+
+def test_at_scale_1_lq_images_must_be_given():
+    with pytest.raises(ValueError, match=r"at scale 1, .*--lq"):
+        Recipe(1, CODECS["raw"], every_second)
+    assert Recipe(1, CODECS["raw"], None).scale == 1

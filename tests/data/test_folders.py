@@ -155,3 +155,21 @@ def test_a_file_that_changed_size_is_noticed(tmp_path):
     write_png(gt / "a.png", np.zeros((8, 8, 3), np.uint8), overwrite=True)
     with pytest.raises(ValueError, match="was 16x16 at the start, and is now 8x8"):
         pairs.read(0)
+
+
+def test_a_folder_that_has_both_is_paired_and_nothing_is_made(tmp_path):
+    gt, lq = fill(tmp_path / "HR", a=(8, 12)), fill(tmp_path / "LRbicx4", ax4=(2, 3))
+    for word in (tmp_path, f"{gt}:{lq}"):
+        pairs = FolderPairs(gt=word, scale=4, downscale=every_fourth)
+        assert len(pairs) == 1
+        np.testing.assert_array_equal(pairs.read(0).lq, read_image(lq / "ax4.png"))
+        pairs.verify()
+
+
+def test_at_scale_1_nothing_can_be_made(tmp_path):
+    gt, lq = fill(tmp_path / "gt", a=(8, 12)), fill(tmp_path / "lq", a=(8, 12))
+    with pytest.raises(ValueError, match=r"at scale 1, lq images made of .* GT:LQ"):
+        FolderPairs(gt=gt, scale=1, downscale=lambda image, _: image)
+    for word in (tmp_path, f"{gt}:{lq}"):
+        pairs = FolderPairs(gt=word, scale=1, downscale=lambda image, _: image)
+        np.testing.assert_array_equal(pairs.read(0).lq, read_image(lq / "a.png"))

@@ -11,8 +11,6 @@ from esrgan.data import FolderPairs
 from esrgan.degradations import resize_double
 from esrgan.evaluation import BenchmarkResult, Metric, Score, compare, open_metrics
 from esrgan.evaluation.benchmarks import (
-    benchmark_folders,
-    benchmark_name,
     find_methods,
     match_outputs,
 )
@@ -117,44 +115,11 @@ def test_an_error_names_the_method_and_the_image():
         list(compare({}, TwoPairs(), {LEVEL: refuse}))
 
 
-@pytest.mark.parametrize(
-    ("gt", "lq"), [("HR", "LRbicx4"), ("GTmod12", "LRbicx4"), ("HR", "LR_bicubic/X4"), ("gt", "lq")]
-)
-def test_a_benchmark_is_found_in_the_layouts_in_circulation(tmp_path, gt, lq):
-    (tmp_path / gt).mkdir()
-    (tmp_path / lq).mkdir(parents=True)
-    assert benchmark_folders(str(tmp_path), scale=4) == (tmp_path / gt, tmp_path / lq)
-    assert benchmark_name(tmp_path / gt) == tmp_path.name
-
-
-def test_two_folders_can_be_given_and_a_single_one_is_ground_truth(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    folders = benchmark_folders(f"{tmp_path}/a:{tmp_path}/b", scale=2)
-    assert folders == (tmp_path / "a", tmp_path / "b")
-    assert benchmark_folders(f"{tmp_path}/a", scale=2) == (tmp_path / "a", None)
-    assert benchmark_name(tmp_path / "a") == "a"
-
-
-def test_a_benchmark_without_low_resolution_images_has_them_made(tmp_path):
-    (tmp_path / "HR").mkdir()
-    assert benchmark_folders(str(tmp_path), scale=4) == (tmp_path / "HR", None)
-
-
 @pytest.mark.parametrize("name", ["GT", "LQ"])
 def test_no_method_may_have_the_name_of_an_image(tmp_path, name):
     (tmp_path / name).mkdir()
     with pytest.raises(ValueError, match=f"would be called {name}, which names an image"):
         find_methods([str(tmp_path / name)], newest_weights)
-
-
-def test_a_benchmark_of_another_scale_or_that_is_not_there_is_refused(tmp_path):
-    (tmp_path / "HR").mkdir()
-    (tmp_path / "LRbicx4").mkdir()
-    with pytest.raises(ValueError, match="neither LRbicx2"):
-        benchmark_folders(str(tmp_path), scale=2)
-    with pytest.raises(ValueError, match="nowhere must be a folder"):
-        benchmark_folders("nowhere", scale=2)
 
 
 @pytest.mark.parametrize("name", ["baby", "babyx4", "baby_x4", "baby_RCANplus_x4", "baby-SR"])

@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from esrgan.networks import RRDBNet
 from esrgan.weights import (
     WeightsError,
     load_discriminator,
@@ -157,3 +158,14 @@ def test_a_path_that_is_no_weight_file_is_refused(tmp_path):
     (tmp_path / "weights.onnx").touch()
     with pytest.raises(WeightsError, match=r"must end in \.pth, \.pt, \.ckpt or \.safetensors"):
         load_state_dict_file(tmp_path / "weights.onnx")
+
+
+def test_what_a_file_does_not_tell_of_its_scale_can_be_told(save):
+    """One step of RRDBNet: by 3 in the authors' code of 2018, by 2 elsewhere."""
+    tiny = {"num_features": 4, "num_blocks": 1, "growth_channels": 2}
+    path = save(RRDBNet(scale=3, **tiny).state_dict())
+    assert load_generator(path).scale == 2
+    for scale in (2, 3):
+        assert load_generator(path, scale=scale).scale == scale
+    with pytest.raises(WeightsError, match=r"is of scale 2, not 4: give that, or none"):
+        load_generator(path, scale=4)
