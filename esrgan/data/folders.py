@@ -8,16 +8,17 @@ from numpy.typing import NDArray
 
 from esrgan.data.images import read_header, read_image
 from esrgan.data.layouts import pair_folders
-from esrgan.data.listing import list_images
+from esrgan.data.names import find_partners, find_truths, raise_any
 from esrgan.types import Image, Pair, Resize
 
 
 class FolderPairs:
     """Images of two folders, paired by name; or of one, the other half made on each read.
 
-    `gt/0001.png` belongs to `lq/0001.png` or, as in the published data sets, `lq/0001x4.png`;
-    suffixes and subfolders play no part. Where the sides of a ground truth are no multiples of
-    `scale`, it loses up to `scale` - 1 rows at the bottom and columns on the right.
+    `gt/0001.png` belongs to `lq/0001.png` or, as in the published data sets, `lq/0001x4.png` and
+    the like (`names.find_partners`); subfolders tell equal names apart. Where the sides of a ground
+    truth are no multiples of `scale`, it loses up to `scale` - 1 rows at the bottom and columns on
+    the right.
     """
 
     def __init__(
@@ -50,17 +51,18 @@ class FolderPairs:
                 f"at scale 1, lq images made of {gt} would be their own ground truth: name folders "
                 "of both, GT:LQ, or one that has gt and lq in it"
             )
-        gt_by_key = _by_stem(list_images(Path(gt)))
+        truths = find_truths([Path(gt)])
         self.scale = scale
         self._downscale = downscale if lq is None else None
-        self._keys = sorted(gt_by_key)
-        self._gt_paths = [gt_by_key[key] for key in self._keys]
+        self._keys = sorted(truths)
+        self._gt_paths = [truths[key].path for key in self._keys]
         self._gt_sizes, self._gt_is_grey = _headers(self._gt_paths)
         if lq is None:
             self._lq_paths = []
             self._lq_sizes = self._gt_sizes // scale
         else:
-            self._lq_paths = _partners(gt_by_key, _by_stem(list_images(Path(lq))), scale)
+            partners = find_partners(truths, [Path(lq)], scale=scale)
+            self._lq_paths = [partners[key] for key in self._keys]
             self._lq_sizes, _ = _headers(self._lq_paths)
         self._check_sizes()
 
@@ -114,7 +116,7 @@ class FolderPairs:
                     _read(self._lq_paths[index], self._lq_sizes[index])
             except ValueError as error:
                 problems.append(str(error))
-        _raise_any(problems)
+        raise_any(problems)
 
     def _read_gt(self, index: int) -> Image:
         height, width = self.lq_size(index)
@@ -124,40 +126,11 @@ class FolderPairs:
     def _check_sizes(self) -> None:
         remainder = self._gt_sizes - self._lq_sizes * self.scale
         fits = (remainder >= 0) & (remainder < self.scale) & (self._lq_sizes > 0)
-        _raise_any(
+        raise_any(
             f"{self.key(index)}: gt is {_text(self._gt_sizes[index])}, which is not {self.scale} "
             f"times lq, {_text(self._lq_sizes[index])}: replace one, or correct scale"
             for index in np.flatnonzero(~fits.all(axis=1)).tolist()
         )
-
-
-def _by_stem(paths: list[Path]) -> dict[str, Path]:
-    by_stem: dict[str, Path] = {}
-    problems = []
-    for path in paths:
-        if path.stem in by_stem:
-            problems.append(f"{by_stem[path.stem]} and {path} have the same name: rename one")
-        by_stem[path.stem] = path
-    _raise_any(problems)
-    return by_stem
-
-
-def _partners(gt: dict[str, Path], lq: dict[str, Path], scale: int) -> list[Path]:
-    """The lq files in the order of the sorted keys of `gt`."""
-    partners: list[Path] = []
-    problems = []
-    for key in sorted(gt):
-        stems = (key, f"{key}x{scale}")
-        found = [lq[stem] for stem in stems if stem in lq]
-        if not found:
-            problems.append(f"{gt[key]} has no lq image: add {' or '.join(stems)}, or remove it")
-        if len(found) > 1:
-            problems.append(f"{gt[key]} has two lq images, {found[0]} and {found[1]}: remove one")
-        partners += found
-    unpaired = sorted(set(lq.values()) - set(partners))
-    problems += [f"{path} has no gt image: add it, or remove this one" for path in unpaired]
-    _raise_any(problems)
-    return partners
 
 
 def _headers(paths: list[Path]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
@@ -169,7 +142,7 @@ def _headers(paths: list[Path]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
             headers.append((*header.upright_size, header.is_grey))
         except ValueError as error:
             problems.append(str(error))
-    _raise_any(problems)
+    raise_any(problems)
     numbers = np.array(headers, np.int32).reshape(-1, 3)
     return numbers[:, :2], numbers[:, 2].astype(bool)
 
@@ -184,9 +157,3 @@ def _read(path: Path, size: NDArray[np.int32]) -> Image:
 def _text(shape: Iterable[int]) -> str:
     height, width, *_ = shape
     return f"{height}x{width}"
-
-
-def _raise_any(problems: Iterable[str]) -> None:
-    text = "\n".join(problems)
-    if text:
-        raise ValueError(text)

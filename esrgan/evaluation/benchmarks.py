@@ -1,6 +1,7 @@
 """Benchmarks: the images and methods that words stand for, and how methods compare on them."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from esrgan.types import Image, ImagePairs, Resize, WholeImages
 
 GROUND_TRUTH, LQ = "GT", "LQ"
 """How two images are called that no method made. GT is scored by metrics without reference."""
+
+_ENDING = re.compile(r"(x\d+|[^0-9a-z].*)?", re.DOTALL)  # of the names of results, after an image's
 
 Method = Callable[[str, Image], Image]
 """From an image's key and its low-quality version (lq) to a result (sr).
@@ -150,18 +153,22 @@ def match_outputs(files: Sequence[Path], keys: Iterable[str]) -> dict[str, Path]
     Files that fit none are left out.
     """
     found: dict[str, list[Path]] = {key: [] for key in keys}
+    by_form = {_form(key): key for key in found}
     for file in files:
-        fitting = [key for key in found if _fits(file.stem, key)]
-        if fitting:
-            found[max(fitting, key=len)].append(file)
-    for key, candidates in found.items():
-        if len(candidates) != 1:
-            folder = files[0].parent if files else "an empty folder"
-            names = ", ".join(file.name for file in candidates) or "none"
-            raise ValueError(
-                f"{folder} must hold one result for the image {key}, named like {key}.png or "
-                f"{key}_x4.png; found {names}"
-            )
+        key = _fitting(_form(file.stem), by_form)
+        if key is not None:
+            found[key].append(file)
+    problems = [
+        f"{key} ({', '.join(file.name for file in candidates) or 'none'})"
+        for key, candidates in found.items()
+        if len(candidates) != 1
+    ]
+    if problems:
+        folder = files[0].parent if files else "an empty folder"
+        raise ValueError(
+            f"{folder} must hold one result for each image, named like IMAGE.png or IMAGE_x4.png; "
+            f"found for {', '.join(problems)}"
+        )
     return {key: candidates[0] for key, candidates in found.items()}
 
 
@@ -187,5 +194,14 @@ def find_methods(
     return found
 
 
-def _fits(stem: str, key: str) -> bool:
-    return re.fullmatch(re.escape(key) + r"(x\d+|[^0-9a-z].*)?", stem, re.IGNORECASE) is not None
+def _fitting(stem: str, keys: Mapping[str, str]) -> str | None:
+    """The longest of the keys that a name begins with, before what programs put there."""
+    for length in range(len(stem), 0, -1):
+        if stem[:length] in keys and _ENDING.fullmatch(stem, length):
+            return keys[stem[:length]]
+    return None
+
+
+def _form(name: str) -> str:
+    """One form for names that differ in capitals, or in how Unicode writes them, only."""
+    return unicodedata.normalize("NFC", name).lower()

@@ -107,11 +107,13 @@ def test_a_gt_smaller_than_the_scale_is_refused(tmp_path):
         FolderPairs(gt=gt, scale=4, downscale=every_fourth)
 
 
-def test_two_files_of_one_name_are_refused(tmp_path):
-    gt = fill(tmp_path / "gt", a=(8, 8))
-    fill(gt / "more", a=(8, 8))
-    with pytest.raises(ValueError, match="have the same name"):
-        FolderPairs(gt=gt, scale=4, downscale=every_fourth)
+def test_subfolders_tell_equal_names_apart(tmp_path):
+    gt, lq = fill(tmp_path / "gt", a=(8, 8), b=(8, 8)), fill(tmp_path / "lq", a=(2, 2), bx4=(2, 2))
+    fill(gt / "more", a=(16, 8))
+    fill(lq / "more", ax4=(4, 2))
+    pairs = FolderPairs(gt=gt, lq=lq, scale=4)
+    assert [pairs.key(index) for index in range(3)] == ["a", "b", "more_a"]
+    np.testing.assert_array_equal(pairs.read(2).lq, read_image(lq / "more" / "ax4.png"))
 
 
 def test_exactly_one_source_of_lq_is_accepted(tmp_path):

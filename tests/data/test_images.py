@@ -17,7 +17,6 @@ from esrgan.data.images import (
     read_image,
     write_png,
 )
-from esrgan.data.listing import list_images
 
 
 def noise(*shape: int, dtype: type = np.uint8) -> np.ndarray:
@@ -104,21 +103,6 @@ def test_a_file_is_overwritten_only_on_demand(tmp_path):
 def test_only_uint8_rgb_is_written(tmp_path, image):
     with pytest.raises(ValueError, match="must be uint8"):
         write_png(tmp_path / "x.png", image)
-
-
-def test_images_are_listed_sorted_from_all_subfolders(tmp_path):
-    names = ["b.PNG", "a.jpg", "sub/c.tif", ".hidden.png", ".cache/d.png", "notes.txt", "e.gif"]
-    for name in names:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert list_images(tmp_path) == [tmp_path / name for name in ("a.jpg", "b.PNG", "sub/c.tif")]
-
-
-def test_a_folder_without_images_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match=r"holds no images: supported are .*\.png"):
-        list_images(tmp_path)
-    with pytest.raises(ValueError, match="absent is not a folder"):
-        list_images(tmp_path / "absent")
 
 
 def encode_opencv(suffix: str, rgb: np.ndarray) -> bytes:
