@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from esrgan.weights import architecture, reading
 from esrgan.weights.architecture import Discriminator, Generator
+from esrgan.weights.foreign import architecture_name
 from esrgan.weights.keys import StateDict
 from esrgan.weights.reading import GENERATOR, Part, WeightsError, WeightsFile
 
@@ -130,7 +131,9 @@ def _network_in(file: WeightsFile, part: Part, build: Callable[[StateDict], _Net
     try:
         network = build(state)
     except ValueError as error:
-        raise WeightsError(f"{file.path} cannot be loaded: {error}") from error
+        name = architecture_name(state)
+        known = f" (spandrel knows it as {name}, which is not one of ours)" if name else ""
+        raise WeightsError(f"{file.path} cannot be loaded: {error}{known}") from error
     report = compare(state, network.state_dict())
     if not report.complete:
         name = getattr(network, "architecture", type(network).__name__)
