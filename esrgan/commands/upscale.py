@@ -2,7 +2,8 @@
 
 WEIGHTS is a file (.pth, .safetensors, a checkpoint) or the folder of a run, which stands for its
 newest release or checkpoint. IMAGES are files, folders with all their subfolders, or patterns.
-PNG, JPEG, WebP, BMP and TIFF are read; 16 bits, grey, transparency and colour profiles are kept.
+PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF, JPEG 2000 and PPM are read, whatever their name ends in; 16
+bits, grey, transparency, colour profiles, EXIF data, resolution and date are kept.
 
 example: upscale.py experiments/esrgan photos --output results
 """

@@ -89,6 +89,22 @@ def exif_of_tiff(tags: Mapping[int, object], stream: IO[bytes]) -> bytes | None:
     return None
 
 
+def exif_of(*, dpi: tuple[float, float] | None, time: bytes | None) -> bytes | None:
+    """EXIF data that say this alone, for formats that have no other place for it.
+
+    `time` is as PNG has it: year, month, day, hour, minute, second.
+    """
+    said = Exif()
+    if dpi:
+        said[Base.XResolution], said[Base.YResolution] = dpi
+        said[Base.ResolutionUnit] = 2  # inches
+    if time and len(time) == 7:
+        said[Base.DateTime] = "{}:{:02}:{:02} {:02}:{:02}:{:02}".format(
+            *struct.unpack(">H5B", time)
+        )
+    return tiff_structure(said.tobytes()) if len(said) else None
+
+
 def _replace(data: bytearray, offset: int, new: dict[Base, int]) -> None:
     for number in _numbers(bytes(data), offset):
         if number.tag in new:

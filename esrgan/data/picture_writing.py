@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 import numpy as np
 from PIL import Image as Pillow
 
-from esrgan.data.exif import made_upright
+from esrgan.data.exif import exif_of, made_upright
 from esrgan.data.pictures import Picture
 from esrgan.data.png_format import encode_png, is_plain_srgb
 from esrgan.files import refuse_existing, write_whole
@@ -75,6 +75,8 @@ def write_picture(
     channels = _channels(picture, holds)
     about = picture.about
     exif = about.exif and made_upright(about.exif, height=height, width=width)
+    if holds is not _PNG and not exif:
+        exif = exif_of(dpi=about.dpi, time=about.time)
     if holds is _PNG:
         content = encode_png(channels, profile=picture.icc_profile, exif=exif, about=about)
     else:

@@ -1,5 +1,6 @@
 """JPEG, WebP, BMP, GIF and PPM: Pillow reads the headers, OpenCV the pixels of a JPEG."""
 
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -20,6 +21,9 @@ from esrgan.data.colours import rgb_of_cmyk
 from esrgan.data.exif import orientation_of, tiff_structure
 from esrgan.data.header import About, Header, note_of_frames
 from esrgan.types import Pixels
+
+# Pillow says this with a place in its code; what is left out for it is said by `Header.notes`
+warnings.filterwarnings("ignore", "Corrupt EXIF data")
 
 _GREY = ("1", "L", "LA")
 _DEEP_GREY = ("I", "I;16", "I;16B")

@@ -103,6 +103,7 @@ def _store(
     keys = {entry.record.key.encode() for entry in journal.entries()}
     bad: list[ImageError] = []
     batch: list[Encoded] = []
+    num_bytes = 0
     with (
         closing(encode_sources(todo, recipe, processes=processes)) as results,
         LmdbWriter(partial / GT) as gt,
@@ -115,9 +116,10 @@ def _store(
                 bad.append(result)
             else:
                 batch += result
-            if sum(len(one.gt) + len(one.lq) for one in batch) >= _TRANSACTION_BYTES:
+                num_bytes += sum(len(one.gt) + len(one.lq) for one in result)
+            if num_bytes >= _TRANSACTION_BYTES:
                 _commit(batch, gt, lq, journal)
-                batch = []
+                batch, num_bytes = [], 0
             if progress:
                 progress(done, len(sources))
         _commit(batch, gt, lq, journal)

@@ -190,3 +190,13 @@ def test_srgb_needs_no_words(chunks):
     said = replace(picture(noise(4, 4, 3)), about=About(colour_chunks=chunks))
     for suffix in (".jpg", ".webp", ".png"):
         refuse_losses(said, suffix, height=4, width=4)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_resolution_and_time_have_a_place_without_exif_data_too(tmp_path, suffix):
+    about = About(dpi=(300.0, 150.0), time=b"\x07\xe4\2\3\4\5\6")
+    write_picture(tmp_path / f"x{suffix}", replace(picture(noise(4, 4, 3)), about=about))
+    with Pillow.open(tmp_path / f"x{suffix}") as written:
+        said = written.getexif()
+    assert said[306] == "2020:02:03 04:05:06"
+    assert (said[282], said[283], said[296]) == (300, 150, 2)

@@ -4,6 +4,7 @@ import zlib
 from io import BytesIO
 
 import cv2
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile  # installed with scikit-image
@@ -213,3 +214,42 @@ def test_deep_tiffs_turned_by_a_tag(tmp_path):
     tifffile.imwrite(stream, deep, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
     (tmp_path / "x").write_bytes(stream.getvalue())
     np.testing.assert_array_equal(read_picture(tmp_path / "x").colour, np.rot90(deep, -1))
+
+
+def test_the_profile_of_a_bmp_is_kept_where_it_is_inside(tmp_path):
+    """The header of version 5: what kind of colour space, and where the profile is."""
+    pixels = noise(4, 8, 3)
+    body = np.ascontiguousarray(pixels[::-1, :, ::-1]).tobytes()
+    for kind, place, found in (
+        (b"DEBM", (124 + len(body), len(SRGB)), SRGB),
+        (b"KNIL", (124 + len(body), len(SRGB)), None),
+        (b"BGRs", (0, 0), None),
+    ):
+        header = struct.pack("<IiiHHIIiiII", 124, 8, 4, 1, 24, 0, len(body), 0, 0, 0, 0)
+        header += bytes(16) + kind + bytes(36 + 12) + struct.pack("<IIII", 4, *place, 0)
+        assert len(header) == 124
+        start = b"BM" + struct.pack("<IHHI", 138 + len(body) + len(SRGB), 0, 0, 138)
+        (tmp_path / "x.bmp").write_bytes(start + header + body + SRGB)
+        picture = read_picture(tmp_path / "x.bmp")
+        assert picture.icc_profile == found
+        np.testing.assert_array_equal(picture.colour, pixels)
+
+
+def test_hdr_colours_of_an_avif_are_kept_as_a_png_says_them(tmp_path):
+    data = imagecodecs.avif_encode(noise(16, 16, 3), level=100, primaries=9, transfer=16, matrix=9)
+    (tmp_path / "x.avif").write_bytes(data)
+    assert read_picture(tmp_path / "x.avif").about.colour_chunks == {b"cICP": bytes([9, 16, 0, 1])}
+
+
+def test_the_profile_of_a_jpeg_2000_is_kept(tmp_path):
+    Pillow.fromarray(noise(16, 16, 3)).save(tmp_path / "x.jp2", "JPEG2000", irreversible=False)
+    data = (tmp_path / "x.jp2").read_bytes()
+    named = struct.pack(">I4sBBBI", 15, b"colr", 1, 0, 0, 16)
+    (outer,) = struct.unpack_from(">I", data, data.index(b"jp2h") - 4)
+    inside = struct.pack(">I4sBBB", 11 + len(SRGB), b"colr", 2, 0, 0) + SRGB
+    longer = struct.pack(">I", outer - len(named) + len(inside)) + b"jp2h"
+    data = data.replace(struct.pack(">I", outer) + b"jp2h", longer).replace(named, inside)
+    (tmp_path / "x.jp2").write_bytes(data)
+    found = read_picture(tmp_path / "x.jp2")
+    assert found.icc_profile == SRGB
+    np.testing.assert_array_equal(found.colour, noise(16, 16, 3))
