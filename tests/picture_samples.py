@@ -167,11 +167,11 @@ def _refused_tiffs() -> Iterator[Sample]:
     yield Sample("tiff_cmyk_16", tiff(inks, photometric="separated"), refused="tag 262 is 5")
     data = tiff(inks.astype(np.uint8), photometric="separated", extratags=[(332, "H", 1, 2, True)])
     yield Sample("tiff_other_inks", data, refused="tag 262 is 5")
-    data = with_number(
-        tiff(colour, photometric="rgb", compression="deflate", predictor=True), 317, 9
+    data = tiff(colour, photometric="rgb", compression="deflate", predictor=True)
+    yield Sample("tiff_predictor_9", with_number(data, 317, 9), refused="tag 317.* is 9")
+    yield Sample(
+        "tiff_predictor_of_nothing", with_number(data, 259, 1), refused="tag 317.* without"
     )
-    yield Sample("tiff_predictor_9", data, refused="tag 317")
-    yield Sample("tiff_predictor_of_nothing", with_number(data, 259, 1), refused="tag 317")
     data = tiff(colour, photometric="rgb", extratags=[(50706, "B", 4, (1, 4, 0, 0), True)])
     yield Sample("dng", data, refused="RAW file: develop")
     cut = tiff(colour, photometric="rgb", extratags=[(65000, "B", 1, 1, True)])

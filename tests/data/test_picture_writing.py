@@ -200,3 +200,12 @@ def test_resolution_and_time_have_a_place_without_exif_data_too(tmp_path, suffix
         said = written.getexif()
     assert said[306] == "2020:02:03 04:05:06"
     assert (said[282], said[283], said[296]) == (300, 150, 2)
+
+
+def test_a_png_has_a_profile_or_srgb_and_not_both(tmp_path):
+    about = About(colour_chunks={b"sRGB": b"\0", b"gAMA": struct.pack(">I", 45455)})
+    both = replace(picture(noise(4, 4, 3), icc_profile=SRGB), about=about)
+    write_picture(tmp_path / "x.png", both)
+    found = read_picture(tmp_path / "x.png")
+    assert found.icc_profile == SRGB
+    assert set(found.about.colour_chunks) == {b"gAMA"}
