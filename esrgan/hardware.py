@@ -21,8 +21,8 @@ def choose_device(asked: str | None) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (AssertionError, RuntimeError) as error:  # which of them depends on the build of torch
-        reason = str(error).partition("\n")[0]  # of mps, torch lists all that it was built without
-        raise ValueError(f"--device {name} cannot be used: {reason}") from error
+        why = str(error).partition("\n")[0].partition(". ")[0]  # torch lists all that it knows
+        raise ValueError(f"--device {name} cannot be used: {why}") from error
     return device
 
 

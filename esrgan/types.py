@@ -15,6 +15,9 @@ Image = NDArray[np.uint8]
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 """The same in 8 or 16 bits; where it is said, of other channels."""
 
+Grey = NDArray[np.uint8]
+"""An image of one channel, uint8, (H, W, 1): metrics take both."""
+
 Resize = Callable[[Image, float], Image]
 """An image and a factor for its sides in, the resized image out: 0.25 shrinks to a quarter."""
 
@@ -100,6 +103,10 @@ class WholeImages(Protocol):
 
     def read(self, index: int) -> Pair:
         """The whole pair."""
+        ...
+
+    def is_grey(self, index: int) -> bool:
+        """Whether the ground truth was stored with one channel: metrics are then of that one."""
         ...
 
 

@@ -109,7 +109,8 @@ def _add_protocol(parser: ArgumentParser) -> None:
     add("--benchmark", nargs="+", required=True, metavar="BENCHMARK")
     text = f"of {', '.join([*METRICS, *DERIVED])}; default: {', '.join(STANDARD)}"
     add("--metrics", nargs="+", metavar="NAME", help=text)
-    add("--scale", type=int, help="of bicubic and of folders; default: that of the weights, else 4")
+    text = "of bicubic, folders, and older RRDB files of x3; default: that of the weights, else 4"
+    add("--scale", type=int, help=text)
     add("--crop", type=int, help="pixels left out on each side; default: the scale")
     text = (
         "MATLAB's bicubic on uint8 images (EDSR, RCAN) or after im2double (ESRGAN, BasicSR); "

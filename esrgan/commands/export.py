@@ -5,7 +5,8 @@ newest release or checkpoint. What the output's name ends in says what is writte
 
   .safetensors  weights; the recipe, the metrics and the architecture are in its metadata
   .pth          the same for programs that read nothing else: BasicSR, Real-ESRGAN, upscalers
-  .onnx         a program: `lq` in, `sr` out, RGB in [0, 1], (N, 3, H, W), of any size
+  .onnx         a program: `lq` in, `sr` out, RGB in [0, 1], (N, 3, H, W), of any size; with
+                --no-padding of multiples only (x2: of 2, x1: of 4), for programs that convert it
 
 --layout gives RRDB's layers the names that a program expects: basicsr (today's, also
 Real-ESRGAN's), esrgan (the ESRGAN repository, BSRGAN) or 2018 (the first release).
@@ -39,6 +40,8 @@ class Arguments:
     output: Path
     layout: str | None
     half: bool
+    scale: int | None
+    no_padding: bool
     weights: str | None
     overwrite: bool
 
@@ -55,6 +58,8 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     add("--layout", choices=LAYOUTS, help="names of the layers; default: basicsr")
     add("--dialect", dest="layout", choices=LAYOUTS, help=SUPPRESS)  # its earlier name
     add("--half", action="store_true", help="float16 in the file, for half its size")
+    add("--scale", type=int, metavar="N", help="3, where an older file of RRDB does not tell")
+    add("--no-padding", action="store_true", help="for .onnx of x2 and x1: take multiples only")
     add("--weights", choices=("ema", "raw"), help="of a checkpoint that has both; default: ema")
     add("--overwrite", action="store_true", help="write over an earlier file")
     return Arguments(**vars(parser.parse_args(argv)))
@@ -69,9 +74,15 @@ def _export(arguments: Arguments) -> None:
     # Not before: torch takes seconds, which --help and a mistake need not wait for
     import torch
 
-    from esrgan.weights import KEY_LAYOUTS, architecture_of, save_onnx, save_release
+    from esrgan.weights import (
+        KEY_LAYOUTS,
+        architecture_of,
+        multiple_of,
+        save_onnx,
+        save_release,
+    )
 
-    network, metadata = _read_network(source, weights=arguments.weights)
+    network, metadata = _read_network(source, weights=arguments.weights, scale=arguments.scale)
     architecture = architecture_of(network)
     if arguments.layout and architecture["network"] != "RRDBNet":
         name = architecture["network"]
@@ -81,8 +92,13 @@ def _export(arguments: Arguments) -> None:
     print(f"{source}: {count:,} parameters, {form}")
     output.parent.mkdir(parents=True, exist_ok=True)
     if output.suffix == ".onnx":
-        difference = save_onnx(output, network, metadata=metadata, overwrite=overwrite)
-        about = f"float32, at most {difference:.1e} from PyTorch's output"
+        padding = not arguments.no_padding
+        difference = save_onnx(
+            output, network, metadata=metadata, padding=padding, overwrite=overwrite
+        )
+        multiple = 1 if padding else multiple_of(network)
+        sides = f", sides that are multiples of {multiple}" if multiple > 1 else ""
+        about = f"float32{sides}, at most {difference:.1e} from PyTorch's output"
     else:
         dtype = torch.float16 if arguments.half else torch.float32
         layout = KEY_LAYOUTS[arguments.layout or "basicsr"]
@@ -97,6 +113,8 @@ def _check_arguments(arguments: Arguments) -> None:
     output = arguments.output
     check_target(output, overwrite=arguments.overwrite, suffixes=_SUFFIXES)
     if output.suffix != ".onnx":
+        if arguments.no_padding:
+            raise ValueError(f"--no-padding has no effect on {output.suffix}: it is for .onnx")
         if RunFolder(output.parent).checkpoints.is_dir():
             raise ValueError(
                 f"{output.parent.resolve()} is the folder of a run, which would then stand for "
@@ -123,7 +141,9 @@ def _find_source(word: str, *, weights: str | None) -> Path:
     return checkpoint
 
 
-def _read_network(source: Path, *, weights: str | None) -> tuple["Generator", dict[str, str]]:
+def _read_network(
+    source: Path, *, weights: str | None, scale: int | None
+) -> tuple["Generator", dict[str, str]]:
     """The network, and what its file says of it."""
     import torch
 
@@ -131,8 +151,8 @@ def _read_network(source: Path, *, weights: str | None) -> tuple["Generator", di
 
     file = read_weights_file(source)
     if weights is None:
-        return generator_in(file), file.describe()
-    ema, raw = generator_in(file, part=EMA), generator_in(file, part=RAW)
+        return generator_in(file, scale=scale), file.describe()
+    ema, raw = (generator_in(file, part=part, scale=scale) for part in (EMA, RAW))
     others = raw.state_dict()
     if all(torch.equal(tensor, others[key]) for key, tensor in ema.state_dict().items()):
         raise ValueError(f"{source} has one set of weights: --weights has nothing to choose from")

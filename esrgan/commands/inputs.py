@@ -5,15 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from esrgan.data import FolderPairs
+from esrgan.data.layouts import benchmark_name, pair_folders
 from esrgan.degradations import CONVENTIONS
 from esrgan.evaluation import Method
-from esrgan.evaluation.benchmarks import (
-    Benchmark,
-    benchmark_folders,
-    benchmark_name,
-    recognise_bicubic,
-)
-from esrgan.types import Resize
+from esrgan.evaluation.benchmarks import Benchmark, recognise_bicubic
 
 if TYPE_CHECKING:
     import torch
@@ -27,19 +22,18 @@ def open_networks(
     """Those in files of weights, by their names, and the scale of all: 4 where nothing says it.
 
     Raises:
-        ValueError: a file cannot be used; or scales differ, `scale` (of the option) among them.
+        ValueError: a file cannot be used, or is not of `scale` (of the option); or scales differ.
     """
     from esrgan.weights import load_generator, scale_of  # imports torch, which takes seconds
 
-    networks = {name: load_generator(file).to(device) for name, file in files.items()}
+    opened = {name: load_generator(file, scale=scale) for name, file in files.items()}
+    networks = {name: network.to(device) for name, network in opened.items()}
     scales = {name: scale_of(network) for name, network in networks.items()}
-    if scale is not None:
-        scales["--scale"] = scale
     if len(set(scales.values())) > 1:
         listed = ", ".join(f"{name} {scale}" for name, scale in scales.items())
         raise ValueError(f"the scales differ ({listed}): evaluate one scale at a time")
     methods = {name: _as_method(network) for name, network in networks.items()}
-    return methods, next(iter(scales.values()), 4)
+    return methods, next(iter(scales.values()), scale or 4)
 
 
 def _as_method(network: "Generator") -> Method:
@@ -48,29 +42,10 @@ def _as_method(network: "Generator") -> Method:
     return lambda _key, lq: upscale(network, lq)
 
 
-def open_pairs(
-    *,
-    gt: Path | str,
-    lq: Path | str | None = None,
-    scale: int,
-    downscale: Resize | None = None,
-) -> FolderPairs:
-    """The pairs that a word stands for, as for `benchmark_folders`.
-
-    Args:
-        gt: the word.
-        lq: a folder of low-resolution images, whatever the word says of them.
-        scale: the size of gt, that of lq being 1.
-        downscale: makes the low-resolution images where there are none.
-    """
-    folder, found = (Path(gt), lq) if lq is not None else benchmark_folders(str(gt), scale=scale)
-    return FolderPairs(gt=folder, lq=found, scale=scale, downscale=None if found else downscale)
-
-
 def open_benchmarks(
     words: Sequence[str], *, scale: int, convention: str | None = None
 ) -> list[Benchmark]:
-    """Those that words stand for, each as for `benchmark_folders`; no two may have one name.
+    """Those that words stand for, each as for `pair_folders`; no two may have one name.
 
     The convention is that of MATLAB's bicubic, None: the one that made the low-resolution files,
     else double.
@@ -83,7 +58,7 @@ def open_benchmarks(
 
 
 def _open_benchmark(word: str, *, scale: int, convention: str | None) -> Benchmark:
-    gt, lq = benchmark_folders(word, scale=scale)
+    gt, lq = pair_folders(word, scale=scale)
     if lq is None:
         chosen = convention or "double"
         pairs = FolderPairs(gt=gt, scale=scale, downscale=CONVENTIONS[chosen])

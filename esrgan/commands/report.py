@@ -70,6 +70,10 @@ class _Images:
         benchmark, number = self.places[index]
         return benchmark.pairs.read(number)
 
+    def is_grey(self, index: int) -> bool:
+        benchmark, number = self.places[index]
+        return benchmark.pairs.is_grey(number)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     return report_errors(lambda: _report(parse_arguments(argv)))

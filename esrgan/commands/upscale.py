@@ -2,8 +2,9 @@
 
 WEIGHTS is a file (.pth, .safetensors, a checkpoint) or the folder of a run, which stands for its
 newest release or checkpoint. IMAGES are files, folders with all their subfolders, or patterns.
-PNG, JPEG, WebP, BMP and TIFF are read; 16 bits, grey, transparency and colour profiles are kept.
-Videos are named one by one or by a pattern, as 'clips/*.mp4'; sound and subtitles are kept.
+PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF, JPEG 2000 and PPM are read, whatever their name ends in; 16
+bits, grey, transparency, colour profiles, EXIF data, resolution and date are kept. Videos are named
+one by one or by a pattern, as 'clips/*.mp4'; sound and subtitles are kept.
 
 example: upscale.py experiments/esrgan photos --output results
 """
@@ -49,6 +50,7 @@ class Arguments:
     suffix: str
     existing: Existing
     mixing: Mixing
+    scale: int | None
     outscale: float | None
     self_ensemble: bool
     tile: int | None
@@ -78,6 +80,7 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     choose("--overwrite", const=Existing.OVERWRITE, help="write over earlier results")
     parser.set_defaults(existing=Existing.REFUSE)
     add_mixing_options(parser)
+    add("--scale", type=int, metavar="N", help="3, where an older file of RRDB does not tell")
     add("--outscale", type=float, metavar="FACTOR", help="of the results: resized by Lanczos")
     add("--self-ensemble", action="store_true", help="mean over 8 flips and turns: 8 times slower")
     add("--tile", type=int, metavar="N", help="side in pixels; default: as memory allows")
@@ -192,9 +195,9 @@ def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
     from esrgan.weights import interpolate, lineage_warning, load_generator, scale_of
 
     device = choose_device(arguments.device)
-    network, name = load_generator(path), str(path)
+    network, name = load_generator(path, scale=arguments.scale), str(path)
     if other is not None:
-        second = load_generator(other)
+        second = load_generator(other, scale=arguments.scale)
         if warning := lineage_warning(network, second, names="these networks"):
             sys.stderr.write(f"warning: {warning}\n")
         network = interpolate(network, second, alpha)

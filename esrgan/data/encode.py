@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
-from esrgan.data.images import ImageError, image_size, read_image
+from esrgan.data.header import ImageError
+from esrgan.data.images import image_size, read_image
 from esrgan.data.lmdb_store import Codec
 from esrgan.data.manifest import Entry, Record, digest
 from esrgan.data.sources import Source, SubImages
@@ -42,6 +43,10 @@ class Recipe:
             raise ValueError("multi_scale has no effect on ready-made lq images: leave one out")
         if self.skip_small is not None and self.skip_small < 1:
             raise ValueError(f"skip_small ({self.skip_small}) must be at least 1")
+        if self.scale == 1 and self.downscale:
+            raise ValueError(
+                "at scale 1, lq images made of gt images would be the same: give them (--lq)"
+            )
         if self.subimages:
             self.subimages.check(self.scale)
 

@@ -7,16 +7,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from esrgan.data.images import image_size, list_images, read_image
+from esrgan.data.images import read_header, read_image
+from esrgan.data.layouts import pair_folders
+from esrgan.data.listing import list_images
+from esrgan.data.names import find_partners, find_truths, raise_any
 from esrgan.types import Image, Pair, Resize
 
 
 class FolderPairs:
     """Images of two folders, paired by name; or of one, the other half made on each read.
 
-    `gt/0001.png` belongs to `lq/0001.png` or, as in the published data sets, `lq/0001x4.png`;
-    suffixes and subfolders play no part. Where the sides of a ground truth are no multiples of
-    `scale`, it loses up to `scale` - 1 rows at the bottom and columns on the right.
+    `gt/0001.png` belongs to `lq/0001.png` or, as in the published data sets, `lq/0001x4.png` and
+    the like (`names.find_partners`); subfolders tell equal names apart. Where the sides of a ground
+    truth are no multiples of `scale`, it loses up to `scale` - 1 rows at the bottom and columns on
+    the right.
     """
 
     def __init__(
@@ -29,6 +33,9 @@ class FolderPairs:
     ) -> None:
         """Reads the headers of all images; give exactly one of `lq` and `downscale`.
 
+        Where `gt` stands for folders of both (`pair_folders`), nothing is made. At scale 1 there
+        is nothing to make lq images from: they must be there.
+
         Raises:
             ValueError: names every file without its partner and every pair whose sizes differ by
                 another factor than `scale`.
@@ -39,18 +46,26 @@ class FolderPairs:
             raise ValueError(
                 "give either lq (a folder of low-quality images) or downscale (how to make them)"
             )
-        gt_by_key = _by_stem(list_images(Path(gt)))
+        if lq is None:
+            gt, lq = pair_folders(str(gt), scale=scale)
+        if lq is None and scale == 1:
+            raise ValueError(
+                f"at scale 1, lq images made of {gt} would be their own ground truth: name folders "
+                "of both, GT:LQ, or one that has gt and lq in it"
+            )
+        truths = find_truths([Path(gt)])
         self.scale = scale
-        self._downscale = downscale
-        self._keys = sorted(gt_by_key)
-        self._gt_paths = [gt_by_key[key] for key in self._keys]
-        self._gt_sizes = _sizes(self._gt_paths)
+        self._downscale = downscale if lq is None else None
+        self._keys = sorted(truths)
+        self._gt_paths = [truths[key].path for key in self._keys]
+        self._gt_sizes, self._gt_is_grey = _headers(self._gt_paths)
         if lq is None:
             self._lq_paths = []
             self._lq_sizes = self._gt_sizes // scale
         else:
-            self._lq_paths = _partners(gt_by_key, _by_stem(list_images(Path(lq))), scale)
-            self._lq_sizes = _sizes(self._lq_paths)
+            partners = find_partners(truths, [Path(lq)], scale=scale)
+            self._lq_paths = [partners[key] for key in self._keys]
+            self._lq_sizes, _ = _headers(self._lq_paths)
         self._check_sizes()
 
     def __len__(self) -> int:
@@ -62,6 +77,9 @@ class FolderPairs:
     def lq_size(self, index: int) -> tuple[int, int]:
         height, width = self._lq_sizes[index].tolist()
         return height, width
+
+    def is_grey(self, index: int) -> bool:
+        return bool(self._gt_is_grey[index])
 
     def read(self, index: int) -> Pair:
         gt = self._read_gt(index)
@@ -100,7 +118,7 @@ class FolderPairs:
                     _read(self._lq_paths[index], self._lq_sizes[index])
             except ValueError as error:
                 problems.append(str(error))
-        _raise_any(problems)
+        raise_any(problems)
 
     def digest(self) -> str:
         """Of the names and bytes of all files."""
@@ -119,7 +137,7 @@ class FolderPairs:
     def _check_sizes(self) -> None:
         remainder = self._gt_sizes - self._lq_sizes * self.scale
         fits = (remainder >= 0) & (remainder < self.scale) & (self._lq_sizes > 0)
-        _raise_any(
+        raise_any(
             f"{self.key(index)}: gt is {_text(self._gt_sizes[index])}, which is not {self.scale} "
             f"times lq, {_text(self._lq_sizes[index])}: replace one, or correct scale"
             for index in np.flatnonzero(~fits.all(axis=1)).tolist()
@@ -140,7 +158,7 @@ class FolderImages:
         """
         self._paths = list_images(Path(folder))
         self._keys = [path.relative_to(folder).as_posix() for path in self._paths]
-        self._sizes = _sizes(self._paths)
+        self._sizes, _ = _headers(self._paths)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -173,48 +191,21 @@ class FolderImages:
                 self.read(index)
             except ValueError as error:
                 problems.append(str(error))
-        _raise_any(problems)
+        raise_any(problems)
 
 
-def _by_stem(paths: list[Path]) -> dict[str, Path]:
-    by_stem: dict[str, Path] = {}
-    problems = []
-    for path in paths:
-        if path.stem in by_stem:
-            problems.append(f"{by_stem[path.stem]} and {path} have the same name: rename one")
-        by_stem[path.stem] = path
-    _raise_any(problems)
-    return by_stem
-
-
-def _partners(gt: dict[str, Path], lq: dict[str, Path], scale: int) -> list[Path]:
-    """The lq files in the order of the sorted keys of `gt`."""
-    partners: list[Path] = []
-    problems = []
-    for key in sorted(gt):
-        stems = (key, f"{key}x{scale}")
-        found = [lq[stem] for stem in stems if stem in lq]
-        if not found:
-            problems.append(f"{gt[key]} has no lq image: add {' or '.join(stems)}, or remove it")
-        if len(found) > 1:
-            problems.append(f"{gt[key]} has two lq images, {found[0]} and {found[1]}: remove one")
-        partners += found
-    unpaired = sorted(set(lq.values()) - set(partners))
-    problems += [f"{path} has no gt image: add it, or remove this one" for path in unpaired]
-    _raise_any(problems)
-    return partners
-
-
-def _sizes(paths: list[Path]) -> NDArray[np.int32]:
-    """Heights and widths, (N, 2)."""
-    sizes, problems = [], []
+def _headers(paths: list[Path]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Heights and widths, (N, 2), and which are grey, (N,)."""
+    headers, problems = [], []
     for path in paths:
         try:
-            sizes.append(image_size(path))
+            header = read_header(path)
+            headers.append((*header.upright_size, header.is_grey))
         except ValueError as error:
             problems.append(str(error))
-    _raise_any(problems)
-    return np.array(sizes, np.int32)
+    raise_any(problems)
+    numbers = np.array(headers, np.int32).reshape(-1, 3)
+    return numbers[:, :2], numbers[:, 2].astype(bool)
 
 
 def _read(path: Path, size: NDArray[np.int32]) -> Image:
@@ -227,9 +218,3 @@ def _read(path: Path, size: NDArray[np.int32]) -> Image:
 def _text(shape: Iterable[int]) -> str:
     height, width, *_ = shape
     return f"{height}x{width}"
-
-
-def _raise_any(problems: Iterable[str]) -> None:
-    text = "\n".join(problems)
-    if text:
-        raise ValueError(text)

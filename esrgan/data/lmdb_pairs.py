@@ -45,6 +45,10 @@ class LmdbPairs:
         height, width = self._dataset.index.size(index)
         return height // self.scale, width // self.scale
 
+    def is_grey(self, index: int) -> bool:
+        """Unknown, as all are stored as RGB."""
+        return False
+
     def read(self, index: int) -> Pair:
         return self._read(index, 0, 0, *self.lq_size(index))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from esrgan.data.encode import Encoded, Recipe, encode_sources, leave_out_small
-from esrgan.data.images import ImageError
+from esrgan.data.header import ImageError
 from esrgan.data.lmdb_store import LmdbWriter
 from esrgan.data.manifest import (
     GT,
@@ -137,6 +137,7 @@ def _store(
     keys = {entry.record.key.encode() for entry in journal.entries()}
     bad: list[ImageError] = []
     batch: list[Encoded] = []
+    num_bytes = 0
     with (
         closing(encode_sources(todo, recipe, processes=processes)) as results,
         ExitStack() as stack,
@@ -151,9 +152,10 @@ def _store(
                 bad.append(result)
             else:
                 batch += result
-            if sum(len(one.gt) + len(one.lq or b"") for one in batch) >= _TRANSACTION_BYTES:
+                num_bytes += sum(len(one.gt) + len(one.lq or b"") for one in result)
+            if num_bytes >= _TRANSACTION_BYTES:
                 _commit(batch, gt, lq, journal)
-                batch = []
+                batch, num_bytes = [], 0
             if progress:
                 progress(done, len(sources))
         _commit(batch, gt, lq, journal)

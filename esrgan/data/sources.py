@@ -1,12 +1,12 @@
 """Which image files a data set is built from, what its records are called, and how they are cut."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from esrgan.data.images import list_images
-from esrgan.errors import listed
+from esrgan.data.names import find_partners, find_truths
 from esrgan.types import Image
 
 _MAX_KEY_BYTES = 511 - len("T0_s00000")  # what LMDB takes, less what may be appended
@@ -73,57 +73,33 @@ def find_sources(
 ) -> list[Source]:
     """All images of the folders and their subfolders, sorted by key.
 
-    With `lq_folders`, each gt image has the lq image of the same name in one of them; the lq name
-    may end in x and the scale, as `0001x4.png`. Keys with one of the `suffixes` are taken, too.
+    With `lq_folders`, each gt image has its lq image in one of them (`names.find_partners`). Keys
+    with one of the `suffixes` are taken, too.
 
     Raises:
-        ValueError: two files have the same key, a name is too long for a key, or an image lacks its
-            counterpart; the files are named.
+        ValueError: two files have the same key, or an image lacks its counterpart; the files are
+            named.
     """
-    gt = _by_key(gt_folders, key_of)
-    for key, path in gt.items():
+    truths = find_truths(gt_folders)
+    partners = find_partners(truths, lq_folders, scale=scale) if lq_folders else {}
+    sources = {key_of(n): (truth.path, partners.get(n)) for n, truth in truths.items()}
+    for key, (path, _) in sources.items():
         for suffix in suffixes:
-            if key + suffix in gt:
-                made = f"a reduced version of {path} would have the name of {gt[key + suffix]}"
-                raise ValueError(f"{made}: rename one of them")
-    if not lq_folders:
-        return [Source(key, gt[key], None) for key in sorted(gt)]
-
-    def key_of_lq(stem: str) -> str:
-        key = key_of(stem)
-        return key if key in gt else key.removesuffix(f"x{scale}")
-
-    lq = _by_key(lq_folders, key_of_lq)
-    _refuse([gt[key] for key in gt.keys() - lq], "have no lq image")
-    _refuse([lq[key] for key in lq.keys() - gt], "have no gt image")
-    return [Source(key, gt[key], lq[key]) for key in sorted(gt)]
+            if key + suffix in sources:
+                made = f"a reduced version of {path} would have the name of"
+                raise ValueError(f"{made} {sources[key + suffix][0]}: rename one of them")
+    return [Source(key, *sources[key]) for key in sorted(sources)]
 
 
 def key_of(stem: str) -> str:
-    """The key for a file's name: printable ASCII, without dots.
+    """The key for a file's name: printable ASCII, without dots, and of a length that LMDB takes.
 
     Everything else is written as in a URL (`é` as `%C3%A9`), as are dots, at the first of which
-    other readers of BasicSR's layout cut a key off, and the percent sign itself.
+    other readers of BasicSR's layout cut a key off, and the percent sign itself. Of longer keys,
+    the end is a digest of the whole.
     """
-    return quote(stem, safe=_KEPT, errors="surrogateescape").replace(".", "%2E")
-
-
-def _by_key(folders: Iterable[Path], key_of_stem: Callable[[str], str]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for folder in folders:
-        for path in list_images(folder):
-            key = key_of_stem(path.stem)
-            if key in found:
-                both = f"{found[key]} and {path}"
-                raise ValueError(f"{both} would both be record {key!r}: rename one of them")
-            if len(key) > _MAX_KEY_BYTES:
-                made = f"the name of {path} makes a key of {len(key)} bytes"
-                raise ValueError(f"{made}, at most {_MAX_KEY_BYTES} are possible: rename it")
-            found[key] = path
-    return found
-
-
-def _refuse(paths: list[Path], what: str) -> None:
-    if paths:
-        named = f"{len(paths)} images {what} of the same name: {listed(sorted(paths))}"
-        raise ValueError(f"{named}: add the missing files or remove these")
+    key = quote(stem, safe=_KEPT, errors="surrogateescape").replace(".", "%2E")
+    if len(key) <= _MAX_KEY_BYTES:
+        return key
+    end = f"~{sha256(key.encode()).hexdigest()[:16]}"
+    return key[: _MAX_KEY_BYTES - len(end)] + end

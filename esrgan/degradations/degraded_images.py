@@ -59,6 +59,10 @@ class DegradedImages:
         """Check the ground truths, as `GroundTruths.verify` says."""
         self.images.verify()
 
+    def is_grey(self, index: int) -> bool:
+        """Never: noise gives colours to a grey image, too."""
+        return False
+
     def read(self, index: int) -> Pair:
         """A ValueError, with the image's name, where it cannot be read or degraded."""
         gt = self.images.read(index)

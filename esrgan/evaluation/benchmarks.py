@@ -1,6 +1,7 @@
 """Benchmarks: the images and methods that words stand for, and how methods compare on them."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +15,7 @@ from esrgan.types import Image, ImagePairs, Resize, WholeImages
 GROUND_TRUTH, LQ = "GT", "LQ"
 """How two images are called that no method made. GT is scored by metrics without reference."""
 
-_GT_FOLDERS = ("HR", "GTmod12", "GT", "gt")  # names under which benchmarks are distributed
-_LQ_FOLDERS = ("LRbicx{scale}", "LR_bicubic/X{scale}", "lq")
+_ENDING = re.compile(r"(x\d+|[^0-9a-z].*)?", re.DOTALL)  # of the names of results, after an image's
 
 Method = Callable[[str, Image], Image]
 """From an image's key and its low-quality version (lq) to a result (sr).
@@ -94,15 +94,16 @@ def compare(
     for index in range(len(pairs)):
         key = pairs.key(index)
         lq, gt = pairs.read(index)
+        truth = gt[..., :1] if pairs.is_grey(index) else gt
         outputs, scores = {}, []
         for name, method in methods.items():
             with _naming(name, key):
                 sr = outputs[name] = method(key, lq)
-                values = {metric: measure(sr, gt) for metric, measure in metrics.items()}
+                values = {metric: measure(sr, truth) for metric, measure in metrics.items()}
             scores.append(Score(key, name, values))
         if no_reference:
             with _naming(GROUND_TRUTH, key):
-                values = {metric: measure(gt, gt) for metric, measure in no_reference.items()}
+                values = {metric: measure(gt, truth) for metric, measure in no_reference.items()}
             scores.append(Score(key, GROUND_TRUTH, values))
         yield Comparison(key, lq, gt, outputs, tuple(scores))
 
@@ -145,40 +146,6 @@ def recognise_bicubic(lq: Image, gt: Image, conventions: Mapping[str, Resize]) -
     return next(makes, None)
 
 
-def benchmark_folders(text: str, *, scale: int) -> tuple[Path, Path | None]:
-    """The folders of gt and of lq that a word on a command line stands for.
-
-    `A:B` are the two folders. A folder that has both, under names of those in circulation, is the
-    benchmark as it is distributed; with lq of other scales only, it is refused. Where it has gt
-    alone, or is any other folder, which holds gt itself, lq (None) is to be made.
-    """
-    folder = Path(text)
-    if not folder.exists() and ":" in text:
-        gt, lq = text.rsplit(":", 1)
-        return _existing(gt), _existing(lq)
-    folder = _existing(text)
-    found = [folder / name for name in _GT_FOLDERS if (folder / name).is_dir()]
-    if not found:
-        return folder, None
-    names = [name.format(scale=scale) for name in _LQ_FOLDERS]
-    distributed = [folder / name for name in names if (folder / name).is_dir()]
-    if distributed:
-        return found[0], distributed[0]
-    others = [*folder.glob("LRbicx*"), *folder.glob("LR_bicubic/X*")]
-    if not others:
-        return found[0], None
-    raise ValueError(
-        f"{folder} has {others[0].name}, but neither {' nor '.join(names)}: give both folders as "
-        f"GT:LQ, or {found[0]} alone to have the low-resolution images made"
-    )
-
-
-def benchmark_name(gt: Path) -> str:
-    """The last part of the path that says more than "the ground truth"."""
-    gt = gt.resolve()
-    return gt.parent.name if gt.name in _GT_FOLDERS else gt.name
-
-
 def match_outputs(files: Sequence[Path], keys: Iterable[str]) -> dict[str, Path]:
     """The one result of each key: `baby` in baby.png, babyx4.png, baby_x4.png or baby_RCAN_x4.png.
 
@@ -186,18 +153,22 @@ def match_outputs(files: Sequence[Path], keys: Iterable[str]) -> dict[str, Path]
     Files that fit none are left out.
     """
     found: dict[str, list[Path]] = {key: [] for key in keys}
+    by_form = {_form(key): key for key in found}
     for file in files:
-        fitting = [key for key in found if _fits(file.stem, key)]
-        if fitting:
-            found[max(fitting, key=len)].append(file)
-    for key, candidates in found.items():
-        if len(candidates) != 1:
-            folder = files[0].parent if files else "an empty folder"
-            names = ", ".join(file.name for file in candidates) or "none"
-            raise ValueError(
-                f"{folder} must hold one result for the image {key}, named like {key}.png or "
-                f"{key}_x4.png; found {names}"
-            )
+        key = _fitting(_form(file.stem), by_form)
+        if key is not None:
+            found[key].append(file)
+    problems = [
+        f"{key} ({', '.join(file.name for file in candidates) or 'none'})"
+        for key, candidates in found.items()
+        if len(candidates) != 1
+    ]
+    if problems:
+        folder = files[0].parent if files else "an empty folder"
+        raise ValueError(
+            f"{folder} must hold one result for each image, named like IMAGE.png or IMAGE_x4.png; "
+            f"found for {', '.join(problems)}"
+        )
     return {key: candidates[0] for key, candidates in found.items()}
 
 
@@ -223,11 +194,14 @@ def find_methods(
     return found
 
 
-def _existing(folder: str) -> Path:
-    if not Path(folder).is_dir():
-        raise ValueError(f"{folder} must be a folder of images, and there is none")
-    return Path(folder)
+def _fitting(stem: str, keys: Mapping[str, str]) -> str | None:
+    """The longest of the keys that a name begins with, before what programs put there."""
+    for length in range(len(stem), 0, -1):
+        if stem[:length] in keys and _ENDING.fullmatch(stem, length):
+            return keys[stem[:length]]
+    return None
 
 
-def _fits(stem: str, key: str) -> bool:
-    return re.fullmatch(re.escape(key) + r"(x\d+|[^0-9a-z].*)?", stem, re.IGNORECASE) is not None
+def _form(name: str) -> str:
+    """One form for names that differ in capitals, or in how Unicode writes them, only."""
+    return unicodedata.normalize("NFC", name).lower()

@@ -1,8 +1,9 @@
 """PSNR, SSIM, RMSE, and what becomes of colours, brightness and contrast.
 
 All of them take images of equal size, sr and gt, and leave out `crop` pixels on each side; papers
-leave out as many as the scale. Luminance (Y) is MATLAB's: OpenCV's YCrCb spans [0, 255] instead,
-which alone lowers a PSNR by about 1.3 dB, and rounding to bytes changes its third digit.
+leave out as many as the scale. Those of one channel, (H, W, 1), are grey. Luminance (Y) is
+MATLAB's: OpenCV's YCrCb spans [0, 255] instead, which alone lowers a PSNR by about 1.3 dB, and
+rounding to bytes changes its third digit.
 """
 
 import math
@@ -28,9 +29,10 @@ _LUMA = np.array([[0.299, 0.587, 0.114]])  # ITU-R BT.601 in levels of 0 to 255
 def shave(sr: Image, gt: Image, *, crop: int) -> tuple[Image, Image]:
     """Both without `crop` pixels on each side; a ValueError where they cannot be compared."""
     for name, image in (("sr", sr), ("gt", gt)):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3):
             raise ValueError(
-                f"{name} is {image.dtype} {image.shape}: metrics take RGB images, uint8 (H, W, 3)"
+                f"{name} is {image.dtype} {image.shape}: metrics take RGB or grey images, uint8 "
+                "(H, W, 3 or 1)"
             )
     if sr.shape != gt.shape:
         raise ValueError(
@@ -47,7 +49,12 @@ def shave(sr: Image, gt: Image, *, crop: int) -> tuple[Image, Image]:
 
 
 def rgb_to_y(image: Image) -> Array:
-    """Luminance (H, W) in [16, 235] as `rgb2ycbcr` gives it for doubles: not rounded."""
+    """Luminance (H, W) in [16, 235] as `rgb2ycbcr` gives it for doubles: not rounded.
+
+    One channel is luminance as it is, in [0, 255], as in the MATLAB code of the papers.
+    """
+    if image.shape[2] == 1:
+        return image[..., 0].astype(np.float64)
     return np.asarray(cv2.transform(image.astype(np.float64), _RGB_TO_Y), dtype=np.float64)
 
 
@@ -63,7 +70,7 @@ def psnr_y(sr: Image, gt: Image, *, crop: int) -> float:
 
 
 def psnr_rgb(sr: Image, gt: Image, *, crop: int) -> float:
-    """PSNR in dB with one mean squared error over all three channels."""
+    """PSNR in dB with one mean squared error over all channels."""
     sr, gt = shave(sr, gt, crop=crop)
     return _psnr(sr.astype(np.float64) - gt)
 
@@ -80,10 +87,10 @@ def ssim_y(sr: Image, gt: Image, *, crop: int) -> float:
 
 
 def ssim_rgb(sr: Image, gt: Image, *, crop: int) -> float:
-    """Mean of the SSIM of the three channels."""
+    """Mean of the SSIM of the channels."""
     sr, gt = shave(sr, gt, crop=crop)
     x, y = sr.astype(np.float64), gt.astype(np.float64)
-    return sum(_ssim(x[..., c], y[..., c]) for c in range(3)) / 3
+    return fmean(_ssim(x[..., c], y[..., c]) for c in range(x.shape[2]))
 
 
 def _ssim(x: Array, y: Array) -> float:

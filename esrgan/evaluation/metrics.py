@@ -14,6 +14,8 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from esrgan.errors import suggestion
 from esrgan.evaluation.full_reference import (
     brightness,
@@ -35,7 +37,10 @@ if TYPE_CHECKING:
 NIQE_MODEL = Path("data/niqe/niqe_pris_params.npz")
 
 Measure = Callable[[Image, Image], float]
-"""From the result (sr) and the ground truth (gt), of equal size; some do not look at gt."""
+"""From the result (sr) and the ground truth (gt), of equal size; some do not look at gt.
+
+Where gt has one channel, (H, W, 1), the result is measured as a grey image, too.
+"""
 
 
 def mean(values: Iterable[float]) -> float:
@@ -64,6 +69,7 @@ class Metric:
     digits: int  # after the point, as papers write it
     about: str  # how it is computed, for the protocol
     load: Callable[[Resources], Measure]
+    takes_grey: bool = False  # images of one channel, (H, W, 1); else it is given three equal ones
     needs_reference: bool = True  # else the ground truth can be measured, too
     average: Callable[[Iterable[float]], float] = mean  # over the images of a benchmark
     best_at: float | None = None  # the best value, where it lies between better and worse ones
@@ -145,10 +151,14 @@ _NIQE = (
 _LPIPS = "Zhang et al. 2018, version 0.1 on AlexNet (torchvision's)"
 _LPIPS_VGG = "Zhang et al. 2018, version 0.1 on VGG16 (torchvision's)"
 _DISTS = "Ding et al. 2020, on VGG16 (torchvision's), not resized"
-_Y = "65.481 R + 128.553 G + 24.966 B + 16 of R, G, B in [0, 1], not rounded (MATLAB's rgb2ycbcr)"
+_Y = (
+    "65.481 R + 128.553 G + 24.966 B + 16 of R, G, B in [0, 1], not rounded (MATLAB's rgb2ycbcr); "
+    "of a file with one channel, that channel"
+)
 
-_higher = partial(Metric, larger_is_better=True)
+_higher = partial(Metric, larger_is_better=True, takes_grey=True)
 _lower = partial(Metric, larger_is_better=False)
+_lower_of_grey = partial(_lower, takes_grey=True)
 
 METRICS = {
     metric.name: metric
@@ -157,11 +167,13 @@ METRICS = {
         _higher(name="SSIM-Y", digits=4, about=_SSIM, load=plain(ssim_y)),
         _higher(name="PSNR-RGB", digits=2, about=_PSNR, load=plain(psnr_rgb)),
         _higher(name="SSIM-RGB", digits=4, about=_SSIM, load=plain(ssim_rgb)),
-        _lower(name="RMSE-Y", digits=2, about=_RMSE, load=plain(rmse_y), average=root_mean_square),
+        _lower_of_grey(
+            name="RMSE-Y", digits=2, about=_RMSE, load=plain(rmse_y), average=root_mean_square
+        ),
         _lower(name="COLOR-DRIFT", digits=4, about=_DRIFT, load=plain(color_drift)),
         _lower(name="BRIGHTNESS", digits=2, about=_BRIGHTNESS, load=plain(brightness), best_at=0),
         _lower(name="CONTRAST", digits=3, about=_CONTRAST, load=plain(contrast), best_at=1),
-        _lower(name="NIQE", digits=2, about=_NIQE, load=_load_niqe, needs_reference=False),
+        _lower_of_grey(name="NIQE", digits=2, about=_NIQE, load=_load_niqe, needs_reference=False),
         _lower(name="LPIPS", digits=4, about=_LPIPS, load=partial(_load_lpips, "alexnet")),
         _lower(name="LPIPS-VGG", digits=4, about=_LPIPS_VGG, load=partial(_load_lpips, "vgg16")),
         _lower(name="DISTS", digits=4, about=_DISTS, load=_load_dists),
@@ -218,7 +230,16 @@ def open_metrics(
         alexnet=alexnet,
         vgg16=vgg16,
     )
-    return {metric: metric.load(resources) for metric in found}
+    return {metric: partial(_measure, metric, metric.load(resources)) for metric in found}
+
+
+def _measure(metric: Metric, measure: Measure, sr: Image, gt: Image) -> float:
+    """Of files of one channel as papers do, whose code converts to Y where there are three."""
+    if gt.shape[2] == 1:
+        sr = np.rint(sr.mean(axis=2, keepdims=True)).astype(np.uint8)
+        if not metric.takes_grey:
+            sr, gt = (np.repeat(image, 3, axis=2) for image in (sr, gt))
+    return measure(sr, gt)
 
 
 def describe_protocol(

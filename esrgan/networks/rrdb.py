@@ -126,7 +126,11 @@ class RRDBNet(nn.Module):
                     f"{self.unshuffle} for this network of scale {self.scale}: pad or crop it"
                 )
             lq = F.pixel_unshuffle(lq, self.unshuffle)
-        features = self.conv_first(lq)
+        return self.from_cells(lq)
+
+    def from_cells(self, cells: Tensor) -> Tensor:
+        """What follows the unshuffle, of which `cells` is the output: (N, 3 unshuffle², H, W)."""
+        features = self.conv_first(cells)
         features = features + self.norm_body(self.conv_body(self.body(features)))
         for step, factor in enumerate(self.upsampling, start=1):
             features = F.interpolate(features, scale_factor=factor, mode="nearest")

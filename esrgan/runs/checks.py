@@ -119,10 +119,9 @@ def _check_folders(settings: Mapping[str, Any]) -> None:
     validates = parts_that_are_built(settings)["validation"]
     for key in ("train_set", "validation_set") if validates else ("train_set",):
         folder = settings[key]
-        if Path(folder).is_dir():
+        parts = folder.rsplit(":", 1) if key == "validation_set" else []  # GT:LQ, two folders
+        if Path(folder).is_dir() or (len(parts) == 2 and all(map(os.path.isdir, parts))):
             continue
-        if key == "validation_set" and all(Path(part).is_dir() for part in folder.split(":")):
-            continue  # GT:LQ
         raise ValueError(
             f"{key} ({folder}) is not a folder: data/README.md says how to make it, "
             f"{key}=FOLDER names another"

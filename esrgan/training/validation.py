@@ -60,7 +60,7 @@ class Validation:
         every: the interval, in iterations.
         pairs: whole images.
         upscale: applies a network to an image of any size.
-        metrics: each with its function of (sr, gt).
+        metrics: each with its function of (sr, gt), gt (H, W, 1) where its file is grey.
         baseline: lq to sr; its metrics stand beside the network's for comparison.
         panel: how many images are shown, always the same.
         at_start: whether to validate before the first iteration too: "auto" where the run starts
@@ -147,8 +147,9 @@ class Validation:
                 lq, gt = self.pairs.read(index)
                 sr = method(lq)
                 key = self.pairs.key(index)
+                truth = gt[..., :1] if self.pairs.is_grey(index) else gt
                 measured[key] = [
-                    _value(metric, measure, key, sr, gt, failure)
+                    _value(metric, measure, key, sr, truth, failure)
                     for metric, measure in self.metrics.items()
                 ]
                 if index in shown:

@@ -5,7 +5,8 @@ Everything that can be refused by looking at names is refused before the work.
 
 import errno
 import glob
-from collections import Counter, deque
+import os
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import Enum
@@ -14,10 +15,13 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from esrgan.data import ImageError, Picture, list_images
+from esrgan.errors import listed
 from esrgan.files import check_folder, nearest_existing
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """Numbers of errors that say so of a disk."""
+
+_LONGEST_NAME = 255  # bytes, of every usual file system
 
 
 class Found(NamedTuple):
@@ -68,6 +72,10 @@ def find_images(words: Sequence[str], *, output: Path) -> list[Found]:
     word that stands for nothing is refused.
     """
     found: dict[Path, Found] = {}
+    nowhere = [word for word in words if not _existing(word)]
+    if nowhere:
+        rule = "must be a file, a folder or a pattern such as 'photos/*.jpg'"
+        raise ValueError(f"{listed(nowhere)} {rule}")
     for word in words:
         for path in _existing(word):
             for image in _images(path, output) if path.is_dir() else [Found(path, Path(path.name))]:
@@ -77,8 +85,6 @@ def find_images(words: Sequence[str], *, output: Path) -> list[Found]:
 
 def _existing(word: str) -> list[Path]:
     names = [word] if Path(word).exists() else sorted(glob.glob(word, recursive=True))  # noqa: PTH207
-    if not names:
-        raise ValueError(f"{word} must be a file, a folder or a pattern such as 'photos/*.jpg'")
     return [Path(name) for name in names]
 
 
@@ -111,12 +117,17 @@ def plan_jobs(
     names = _result_names(images, ending)
     jobs = [Job(image.path, folder / name) for image, name in zip(images, names, strict=True)]
     sources = {image.path.resolve() for image in images}
-    for job in jobs:
-        if job.target.resolve() in sources:
-            raise ValueError(
-                f"{job.target} is one of the images, and would be written over: choose another "
-                "--output, or give --suffix"
-            )
+    if over := [job.target for job in jobs if job.target.resolve() in sources]:
+        which = "is one" if len(over) == 1 else "are some"
+        raise ValueError(
+            f"{listed(over)} {which} of the images, and would be written over: choose another "
+            "--output, or give --suffix"
+        )
+    if long := [name.name for name in names if len(os.fsencode(name.name)) > _LONGEST_NAME]:
+        raise ValueError(
+            f"{listed(long)} would be longer than the {_LONGEST_NAME} bytes of a file's name: "
+            "rename the image, or leave --suffix out"
+        )
     return _choose(jobs, existing)
 
 
@@ -127,23 +138,28 @@ def _result_names(images: Sequence[Found], ending: str) -> list[Path]:
         if shared[names[number]] > 1:
             with_suffix = "_".join(image.relative.name.rsplit(".", 1))
             names[number] = image.relative.with_name(with_suffix + ending)
-    for name, times in Counter(names).items():
-        if times > 1:
-            sharing = [str(i.path) for i, other in zip(images, names, strict=True) if other == name]
-            raise ValueError(
-                f"{' and '.join(sharing)} would both become {name}: name a folder that holds both, "
-                "or upscale them one after the other into different folders"
-            )
+    sharing: dict[Path, list[str]] = defaultdict(list)
+    for image, name in zip(images, names, strict=True):
+        sharing[name].append(str(image.path))
+    problems = [
+        f"{' and '.join(s)} would both become {n}" for n, s in sharing.items() if len(s) > 1
+    ]
+    if problems:
+        raise ValueError(
+            f"{', '.join(problems)}: name a folder that holds both, or upscale them one after the "
+            "other into different folders"
+        )
     return names
 
 
 def _choose(jobs: list[Job], existing: Existing) -> list[Job]:
     present = [job.target for job in jobs if job.target.exists()]
-    for target in present:
-        if target.is_dir():
-            raise ValueError(f"{target} is a folder: choose another --output, or give --suffix")
+    if folders := [target for target in present if target.is_dir()]:
+        what = "is a folder" if len(folders) == 1 else "are folders"
+        raise ValueError(f"{listed(folders)} {what}: choose another --output, or give --suffix")
     if existing is Existing.SKIP:
-        return [job for job in jobs if job.target not in set(present)]
+        there = set(present)
+        return [job for job in jobs if job.target not in there]
     if present and existing is Existing.REFUSE:
         raise ValueError(
             f"{present[0]} exists, as do {len(present)} of the {len(jobs)} results in all: "

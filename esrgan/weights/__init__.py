@@ -10,6 +10,7 @@ from esrgan.weights.load import load_discriminator as load_discriminator
 from esrgan.weights.load import load_discriminator_into as load_discriminator_into
 from esrgan.weights.load import load_generator as load_generator
 from esrgan.weights.load import load_into as load_into
+from esrgan.weights.program import save_onnx as save_onnx
 from esrgan.weights.reading import EMA as EMA
 from esrgan.weights.reading import RAW as RAW
 from esrgan.weights.reading import WeightsError as WeightsError
@@ -17,5 +18,4 @@ from esrgan.weights.reading import WeightsFile as WeightsFile
 from esrgan.weights.reading import load_state_dict_file as load_state_dict_file
 from esrgan.weights.reading import read_metadata as read_metadata
 from esrgan.weights.reading import read_weights_file as read_weights_file
-from esrgan.weights.release import save_onnx as save_onnx
 from esrgan.weights.release import save_release as save_release

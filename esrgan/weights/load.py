@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from esrgan.weights import architecture, reading
 from esrgan.weights.architecture import Discriminator, Generator
+from esrgan.weights.foreign import architecture_name
 from esrgan.weights.keys import StateDict
 from esrgan.weights.reading import GENERATOR, Part, WeightsError, WeightsFile
 
@@ -48,7 +49,9 @@ class MatchReport:
         return "\n".join(lines)
 
 
-def load_generator(path: Path | str, *, part: Part = GENERATOR) -> Generator:
+def load_generator(
+    path: Path | str, *, part: Part = GENERATOR, scale: int | None = None
+) -> Generator:
     """The generator that a file holds, on the CPU, in float32 and evaluation mode.
 
     Scale, size and BatchNorm of published networks are read from the shapes of the weights.
@@ -57,17 +60,25 @@ def load_generator(path: Path | str, *, part: Part = GENERATOR) -> Generator:
     otherwise as published: 0.2 in RRDBNet, 1 in SRResNet, no step of 3. So is the activation of a
     SRVGGNetCompact without slopes, otherwise ReLU. All other generators of
     `esrgan.networks` are built from that entry. Of several sets of weights, the average (EMA) is
-    taken unless `part` says otherwise.
+    taken unless `part` says otherwise. `scale` tells what the file does not, that of one step.
 
     Raises:
-        WeightsError: as for `load_state_dict_file`, or the weights are of no network known here.
+        WeightsError: as for `load_state_dict_file`, or the weights are of no network known here, or
+            of one of another scale.
     """
-    return generator_in(reading.read_weights_file(path), part=part)
+    return generator_in(reading.read_weights_file(path), part=part, scale=scale)
 
 
-def generator_in(file: WeightsFile, *, part: Part = GENERATOR) -> Generator:
+def generator_in(
+    file: WeightsFile, *, part: Part = GENERATOR, scale: int | None = None
+) -> Generator:
     """`load_generator` of a file that has been read; the network takes over its tensors."""
-    return _network_in(file, part, lambda s: architecture.build_generator(s, file.architecture))
+    declared = {**file.architecture, **({} if scale is None else {"scale": scale})}
+    network = _network_in(file, part, lambda s: architecture.build_generator(s, declared))
+    found = architecture.scale_of(network)
+    if scale not in (None, found):
+        raise WeightsError(f"{file.path} is of scale {found}, not {scale}: give that, or none")
+    return network
 
 
 def load_discriminator(path: Path | str) -> Discriminator:
@@ -141,7 +152,9 @@ def _network_in(file: WeightsFile, part: Part, build: Callable[[StateDict], _Net
     try:
         network = build(state)
     except ValueError as error:
-        raise WeightsError(f"{file.path} cannot be loaded: {error}") from error
+        name = architecture_name(state)
+        known = f" (spandrel knows it as {name}, which is not one of ours)" if name else ""
+        raise WeightsError(f"{file.path} cannot be loaded: {error}{known}") from error
     report = compare(state, network.state_dict())
     if not report.complete:
         name = getattr(network, "architecture", type(network).__name__)

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from esrgan.runs import RunFolder
+from esrgan.weights.foreign import foreign_name, is_safetensors
 from esrgan.weights.keys import StateDict, to_released_keys
 
 _Mapping = Mapping[Any, Any]
@@ -128,12 +129,14 @@ def read_weights_file(path: Path | str) -> WeightsFile:
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"{path} is not a file")
-    if path.suffix == ".safetensors":
-        content, about = _read_safetensors(path)
-    elif path.suffix in (".pth", ".pt", ".ckpt"):
-        content, about = _read_torch(path)
-    else:
+    if name := foreign_name(path):
+        raise WeightsError(f"{path} is not a file of weights, but {name}")
+    if path.suffix not in (".pth", ".pt", ".ckpt", ".safetensors"):
         raise WeightsError(f"{path} must end in .pth, .pt, .ckpt or .safetensors")
+    if is_safetensors(path) or path.suffix == ".safetensors":
+        content, about = _read_safetensors(path)
+    else:
+        content, about = _read_torch(path)
     architecture, metadata = about.get("architecture"), about.get("metadata")
     if not isinstance(architecture, Mapping | None):
         raise WeightsError(f"{path}: its architecture entry must be a mapping")

@@ -8,8 +8,8 @@ import yaml
 
 from esrgan.commands import download
 from esrgan.commands.configs import configs_folder
+from esrgan.data.layouts import pair_folders
 from esrgan.downloads.table import read_table
-from esrgan.evaluation.benchmarks import benchmark_folders
 
 NIQE = b"the parameters"
 
@@ -97,7 +97,7 @@ def test_a_benchmark_is_laid_out_for_evaluate(name, tmp_path):
         folder = tmp_path / str(number)
         for inside in source.folders.values():
             (folder / inside).mkdir(parents=True)
-        gt, lq = benchmark_folders(str(folder), scale=4)
+        gt, lq = pair_folders(str(folder), scale=4)
         assert gt.parent == folder
         assert (lq is None) == (len(source.folders) == 1)
 

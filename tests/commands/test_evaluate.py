@@ -249,7 +249,7 @@ def test_mistakes_end_in_one_line_that_names_them(run, benchmark, weights, tmp_p
     sheet, page = ("--sheet", tmp_path / "s.png"), ("--page", tmp_path / "p.html")
     cases = {
         "nowhere must be": ("nowhere",),
-        "scales differ (tiny 4, --scale 2)": (weights, "--scale", 2),
+        "tiny.pth is of scale 4, not 2: give that, or none": (weights, "--scale", 2),
         "--device xpu9q cannot": ("bicubic", "--device", "xpu9q"),
         "two benchmarks have one name (Set2, Set2)": ("bicubic", "--benchmark", *[benchmark] * 2),
         "crop (40) must": ("bicubic", "--crop", 40),

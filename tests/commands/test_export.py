@@ -216,3 +216,22 @@ def test_a_source_that_is_none_is_named(run, tmp_path):
         code, _, errors = run("none.pth", "--output", tmp_path / "a.pth", *options)
         assert code == FAILED
         assert "none.pth must be a file of weights" in errors
+
+
+def test_the_scale_of_an_older_file_is_told_and_written(run, tmp_path):
+    network = RRDBNet(scale=3, num_features=4, num_blocks=1, growth_channels=2)
+    torch.save(network.state_dict(), tmp_path / "x3.pth")
+    output = tmp_path / "a.safetensors"
+    code, printed, _ = run(tmp_path / "x3.pth", "--output", output, "--scale", 3)
+    assert code == 0
+    assert "network RRDBNet, scale 3, " in printed
+    assert load_generator(output).scale == 3
+    code, _, errors = run(tmp_path / "x3.pth", "--output", tmp_path / "b.pth", "--scale", 4)
+    assert code == FAILED
+    assert "x3.pth is of scale 2, not 4" in errors
+
+
+def test_padding_is_of_programs_only(run, release, tmp_path):
+    code, _, errors = run(release, "--output", tmp_path / "a.pth", "--no-padding")
+    assert code == FAILED
+    assert "--no-padding has no effect on .pth: it is for .onnx" in errors

@@ -268,13 +268,27 @@ def test_a_full_disk_ends_the_work_and_leaves_what_is_finished(
 
 
 def test_a_file_that_cannot_be_written_stops_no_other(run, weights, photos, output):
-    Pillow.fromarray(noise(6, 8, 3)).save(photos / f"{'b' * 240}.png")
-    suffix = "_" + 12 * "x"
-    code, printed, errors = run(weights, photos, "--output", output, "--suffix", suffix)
+    (photos / "more").mkdir()
+    Pillow.fromarray(noise(6, 8, 3)).save(photos / "more" / "d.png")
+    output.mkdir()
+    (output / "more").touch()
+    code, printed, errors = run(weights, photos, "--output", output)
     assert code == 2
     assert "3 of 4 written" in printed
-    assert errors.endswith(".png cannot be written: File name too long\n")
-    assert written(output) == [f"{name}{suffix}.png" for name in "abc"]
+    assert "d.png cannot be written: " in errors
+    assert written(output) == ["a.png", "b.png", "c.png", "more"]
+
+
+def test_names_that_results_cannot_have_are_refused_before_any_work(run, weights, photos, output):
+    Pillow.fromarray(noise(6, 8, 3)).save(photos / f"{'写' * 80}.png")
+    Pillow.fromarray(noise(6, 8, 3)).save(photos / f"{'b' * 240}.png")
+    code, printed, errors = run(weights, photos, "--output", output, "--suffix", "_" + 12 * "x")
+    assert (code, printed) == (2, "")
+    assert f"{'写' * 80}_{12 * 'x'}.png would be longer than the 255 bytes" in errors
+    assert f"{'b' * 240}_" in errors
+    code, printed, errors = run(weights, photos, "--output", output)
+    assert (code, errors) == (0, "")
+    assert "5 of 5 written" in printed
 
 
 def test_too_little_memory_for_one_picture_stops_no_other(
@@ -304,7 +318,7 @@ def test_mistakes_end_in_one_line_before_any_work(run, weights, photos, output, 
         "nowhere.pth must be a file of weights": ("nowhere.pth", photos),
         "empty must be a file of weights": (tmp_path / "empty", photos),
         "is not a torch file": (tmp_path / "bad.pth", photos),
-        "must end in .pth": (photos / "a.png", photos),
+        "a.png is not a file of weights, but a picture": (photos / "a.png", photos),
         "--alpha and --with belong together": (weights, photos, "--alpha", 1),
         "--alpha and --with belong": (weights, photos, "--with", weights),
         "--denoise (1.5) must be": (weights, photos, "--denoise", 1.5),
@@ -332,7 +346,7 @@ def test_mistakes_end_in_one_line_before_any_work(run, weights, photos, output, 
         assert errors.startswith("error: ") and words in errors
     code, _, errors = run(weights, photos, "--output", photos, "--overwrite")
     assert (code, errors.count("\n")) == (2, 1)
-    assert "is one of the images, and would be written over" in errors
+    assert "are some of the images, and would be written over" in errors
     assert not output.exists()
     for bad in (("--skip-existing", "--overwrite"), ("--format", "gif"), ("--precision", "int8")):
         with pytest.raises(SystemExit) as caught:

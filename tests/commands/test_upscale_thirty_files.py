@@ -127,7 +127,7 @@ def make_broken(folder):
     header = b"IHDR" + struct.pack(">IIBBBBB", 2**15, 2**15, 8, 2, 0, 0, 0)
     contents = {
         "empty.png": (b"", "empty file"),
-        "text.jpg": (b"no image", "not a PNG, JPEG, WebP, BMP or TIFF image"),
+        "text.jpg": (b"no image", "not a PNG, JPEG, WebP, BMP, TIFF, GIF"),
         "cut.png": (png[:-30], "the file is cut short"),
         "sub/cut.jpg": ((folder / "photo.jpg").read_bytes()[:-20], "damaged or cut short"),
         "bomb.png": (

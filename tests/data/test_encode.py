@@ -136,3 +136,9 @@ def test_nothing_is_left_out_unless_it_is_asked_for(write):
 def test_a_recipe_that_contradicts_itself_is_refused(changed, message):
     with pytest.raises(ValueError, match=message):
         replace(GT_ONLY, **changed)
+
+
+def test_at_scale_1_lq_images_must_be_given():
+    with pytest.raises(ValueError, match=r"at scale 1, .*--lq"):
+        Recipe(1, CODECS["raw"], every_second)
+    assert Recipe(1, CODECS["raw"], None).scale == 1

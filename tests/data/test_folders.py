@@ -107,11 +107,13 @@ def test_a_gt_smaller_than_the_scale_is_refused(tmp_path):
         FolderPairs(gt=gt, scale=4, downscale=every_fourth)
 
 
-def test_two_files_of_one_name_are_refused(tmp_path):
-    gt = fill(tmp_path / "gt", a=(8, 8))
-    fill(gt / "more", a=(8, 8))
-    with pytest.raises(ValueError, match="have the same name"):
-        FolderPairs(gt=gt, scale=4, downscale=every_fourth)
+def test_subfolders_tell_equal_names_apart(tmp_path):
+    gt, lq = fill(tmp_path / "gt", a=(8, 8), b=(8, 8)), fill(tmp_path / "lq", a=(2, 2), bx4=(2, 2))
+    fill(gt / "more", a=(16, 8))
+    fill(lq / "more", ax4=(4, 2))
+    pairs = FolderPairs(gt=gt, lq=lq, scale=4)
+    assert [pairs.key(index) for index in range(3)] == ["a", "b", "more_a"]
+    np.testing.assert_array_equal(pairs.read(2).lq, read_image(lq / "more" / "ax4.png"))
 
 
 def test_exactly_one_source_of_lq_is_accepted(tmp_path):
@@ -188,3 +190,21 @@ def test_ground_truths_that_cannot_be_read_are_all_named(tmp_path):
     (gt / "a.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"^\S+a\.png: not a PNG[^\n]*$"):
         FolderImages(gt)
+
+
+def test_a_folder_that_has_both_is_paired_and_nothing_is_made(tmp_path):
+    gt, lq = fill(tmp_path / "HR", a=(8, 12)), fill(tmp_path / "LRbicx4", ax4=(2, 3))
+    for word in (tmp_path, f"{gt}:{lq}"):
+        pairs = FolderPairs(gt=word, scale=4, downscale=every_fourth)
+        assert len(pairs) == 1
+        np.testing.assert_array_equal(pairs.read(0).lq, read_image(lq / "ax4.png"))
+        pairs.verify()
+
+
+def test_at_scale_1_nothing_can_be_made(tmp_path):
+    gt, lq = fill(tmp_path / "gt", a=(8, 12)), fill(tmp_path / "lq", a=(8, 12))
+    with pytest.raises(ValueError, match=r"at scale 1, lq images made of .* GT:LQ"):
+        FolderPairs(gt=gt, scale=1, downscale=lambda image, _: image)
+    for word in (tmp_path, f"{gt}:{lq}"):
+        pairs = FolderPairs(gt=word, scale=1, downscale=lambda image, _: image)
+        np.testing.assert_array_equal(pairs.read(0).lq, read_image(lq / "a.png"))

@@ -14,7 +14,6 @@ from esrgan.data.images import (
     ImageError,
     decode_image,
     image_size,
-    list_images,
     read_image,
     write_png,
 )
@@ -50,26 +49,20 @@ def tiff_with_rows(height: int) -> bytes:
     return data.replace(tag, struct.pack("<HHII", 257, 4, 1, height))
 
 
-def tiff_turned_by_xmp() -> bytes:
-    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6"/></x:xmpmeta>'
-    return encode(noise(4, 8, 3), "TIFF", tiffinfo={700: xmp})
-
-
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
         (b"", "empty file"),
-        (b"no image at all", "not a PNG, JPEG, WebP, BMP or TIFF image"),
-        (encode(noise(4, 4, 3), "GIF"), "not a PNG"),
+        (b"no image at all", "not a PNG, JPEG, WebP, BMP, TIFF, GIF"),
+        (encode(noise(4, 4, 3), "SGI"), "not a PNG"),
         (encode(noise(64, 64, 3), "PNG")[:-100], "png: the file is cut short"),
         (encode(noise(64, 64, 3), "JPEG")[:-100], "damaged or cut short"),
         (encode(noise(64, 64, 3), "BMP")[:-100], "truncated"),
-        (encode(Pillow.new("F", (4, 4)), "TIFF"), "only 16-bit unsigned"),
+        (encode(Pillow.new("F", (4, 4)), "TIFF"), r"floating-point numbers \(tag 339\)"),
         (huge_png(2**15, 2**15), "more than the limit"),
         (huge_png(2**13, 2**13), "cannot hold 8192 x 8192 pixels"),
         (huge_png(200, 200), "damaged"),
         (tiff_with_rows(100), "describes only a part"),
-        (tiff_turned_by_xmp(), "the header says 8 x 4 pixels"),
     ],
 )
 def test_a_bad_file_is_named_with_the_reason(tmp_path, data, reason):
@@ -110,21 +103,6 @@ def test_a_file_is_overwritten_only_on_demand(tmp_path):
 def test_only_uint8_rgb_is_written(tmp_path, image):
     with pytest.raises(ValueError, match="must be uint8"):
         write_png(tmp_path / "x.png", image)
-
-
-def test_images_are_listed_sorted_from_all_subfolders(tmp_path):
-    names = ["b.PNG", "a.jpg", "sub/c.tif", ".hidden.png", ".cache/d.png", "notes.txt", "e.gif"]
-    for name in names:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert list_images(tmp_path) == [tmp_path / name for name in ("a.jpg", "b.PNG", "sub/c.tif")]
-
-
-def test_a_folder_without_images_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match=r"holds no images: supported are .*\.png"):
-        list_images(tmp_path)
-    with pytest.raises(ValueError, match="absent is not a folder"):
-        list_images(tmp_path / "absent")
 
 
 def encode_opencv(suffix: str, rgb: np.ndarray) -> bytes:
@@ -203,7 +181,9 @@ def test_opaque_alpha_is_dropped_and_transparent_refused(file_format):
 
 
 def test_transparency_is_refused_in_every_kind_of_png():
-    grey = Pillow.fromarray(noise(6, 8))
+    levels = noise(6, 8)
+    levels[1, 2] = 7
+    grey = Pillow.fromarray(levels)
     pixels = noise(6, 8, 3)
     pixels[3, 3] = 9
     colour = Pillow.fromarray(pixels)

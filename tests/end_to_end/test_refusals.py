@@ -51,7 +51,7 @@ def files(folder):
         ("patch_size", 64, r"6 of 6 images are smaller than patch_size \(64\): .* 48 or less"),
         ("train_set", "missing", r"train_set \(missing\) is not a folder: .* train_set=FOLDER"),
         ("train_set", ".", r"\. is not a data set, it has no gt.lmdb/data.mdb: build one with"),
-        ("validation_set", ".", r"\. holds no images: supported are \.bmp, "),
+        ("validation_set", ".", r"\. holds no images: PNG, JPEG, "),
         ("scale", 2, r"data set .*/train_x4 is x4, this run is x2: set scale=4, or build"),
         ("generator.scale", 2, r"scale \(4\) must be that of the generator: set scale=2 and"),
         ("experiment", "quick", r"experiment/quick does not exist: did you mean quickstart\?"),

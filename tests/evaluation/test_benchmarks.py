@@ -1,14 +1,16 @@
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from esrgan.evaluation import BenchmarkResult, Metric, Score, compare
+from esrgan.data import FolderPairs
+from esrgan.degradations import resize_double
+from esrgan.evaluation import BenchmarkResult, Metric, Score, compare, open_metrics
 from esrgan.evaluation.benchmarks import (
-    benchmark_folders,
-    benchmark_name,
     find_methods,
     match_outputs,
 )
@@ -45,6 +47,9 @@ class TwoPairs:
 
     def read(self, index):
         return np.full((2, 2, 3), index, np.uint8), np.full((4, 4, 3), index + 10, np.uint8)
+
+    def is_grey(self, index):
+        return False
 
 
 def enlarge(_key, lq):
@@ -110,44 +115,11 @@ def test_an_error_names_the_method_and_the_image():
         list(compare({}, TwoPairs(), {LEVEL: refuse}))
 
 
-@pytest.mark.parametrize(
-    ("gt", "lq"), [("HR", "LRbicx4"), ("GTmod12", "LRbicx4"), ("HR", "LR_bicubic/X4"), ("gt", "lq")]
-)
-def test_a_benchmark_is_found_in_the_layouts_in_circulation(tmp_path, gt, lq):
-    (tmp_path / gt).mkdir()
-    (tmp_path / lq).mkdir(parents=True)
-    assert benchmark_folders(str(tmp_path), scale=4) == (tmp_path / gt, tmp_path / lq)
-    assert benchmark_name(tmp_path / gt) == tmp_path.name
-
-
-def test_two_folders_can_be_given_and_a_single_one_is_ground_truth(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    folders = benchmark_folders(f"{tmp_path}/a:{tmp_path}/b", scale=2)
-    assert folders == (tmp_path / "a", tmp_path / "b")
-    assert benchmark_folders(f"{tmp_path}/a", scale=2) == (tmp_path / "a", None)
-    assert benchmark_name(tmp_path / "a") == "a"
-
-
-def test_a_benchmark_without_low_resolution_images_has_them_made(tmp_path):
-    (tmp_path / "HR").mkdir()
-    assert benchmark_folders(str(tmp_path), scale=4) == (tmp_path / "HR", None)
-
-
 @pytest.mark.parametrize("name", ["GT", "LQ"])
 def test_no_method_may_have_the_name_of_an_image(tmp_path, name):
     (tmp_path / name).mkdir()
     with pytest.raises(ValueError, match=f"would be called {name}, which names an image"):
         find_methods([str(tmp_path / name)], newest_weights)
-
-
-def test_a_benchmark_of_another_scale_or_that_is_not_there_is_refused(tmp_path):
-    (tmp_path / "HR").mkdir()
-    (tmp_path / "LRbicx4").mkdir()
-    with pytest.raises(ValueError, match="neither LRbicx2"):
-        benchmark_folders(str(tmp_path), scale=2)
-    with pytest.raises(ValueError, match="nowhere must be a folder"):
-        benchmark_folders("nowhere", scale=2)
 
 
 @pytest.mark.parametrize("name", ["baby", "babyx4", "baby_x4", "baby_RCANplus_x4", "baby-SR"])
@@ -163,9 +135,9 @@ def test_a_file_belongs_to_the_longest_key_that_fits():
 
 
 def test_missing_and_ambiguous_results_are_refused_by_name():
-    with pytest.raises(ValueError, match=r"image bird.*found none"):
-        match_outputs([Path("r/baby.png")], ["baby", "bird"])
-    with pytest.raises(ValueError, match=r"found baby\.png, baby_x4\.png"):
+    with pytest.raises(ValueError, match=r"found for bird \(none\), head \(none\)"):
+        match_outputs([Path("r/baby.png")], ["baby", "bird", "head"])
+    with pytest.raises(ValueError, match=r"found for baby \(baby\.png, baby_x4\.png\)"):
         match_outputs([Path("r/baby.png"), Path("r/baby_x4.png")], ["baby"])
 
 
@@ -194,3 +166,34 @@ def test_methods_that_are_not_there_or_share_a_name_are_refused(tmp_path):
     (tmp_path / "net").mkdir()
     with pytest.raises(ValueError, match="would be called net"):
         find_methods([str(tmp_path / "net"), str(tmp_path / "net.pth")], newest_weights)
+
+
+def test_files_of_one_channel_are_scored_as_they_are(tmp_path):
+    """As RCAN's and BasicSR's code does, which converts to Y where there are three channels."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 246, (40, 48), dtype=np.uint8)
+    (tmp_path / "gt").mkdir()
+    cv2.imwrite(str(tmp_path / "gt" / "grey.png"), truth)
+    cv2.imwrite(str(tmp_path / "gt" / "rgb.png"), truth[..., None].repeat(3, axis=2))
+    pairs = FolderPairs(gt=tmp_path / "gt", scale=2, downscale=resize_double)
+    assert [pairs.is_grey(index) for index in range(2)] == [True, False]
+    result = truth[..., None].repeat(3, axis=2) + np.array([6, 7, 8], np.uint8)  # mean: 7 more
+    metrics = open_metrics(["PSNR-Y", "PSNR-RGB", "SSIM-RGB", "RMSE-Y", "COLOR-DRIFT"], crop=0)
+    first, second = compare({"it": lambda _key, _lq: result}, pairs, metrics)
+    grey, rgb = ({m.name: v for m, v in c.scores[0].values.items()} for c in (first, second))
+    assert grey["PSNR-Y"] == pytest.approx(20 * math.log10(255 / 7))
+    assert grey["PSNR-RGB"] == pytest.approx(20 * math.log10(255 / 7))
+    assert grey["RMSE-Y"] == pytest.approx(7)
+    assert grey["COLOR-DRIFT"] == pytest.approx(7)
+    y = (65.481 * 6 + 128.553 * 7 + 24.966 * 8) / 255
+    assert rgb["PSNR-Y"] == pytest.approx(20 * math.log10(255 / y))
+    assert rgb["PSNR-RGB"] == pytest.approx(10 * math.log10(255**2 / ((36 + 49 + 64) / 3)))
+    assert grey["SSIM-RGB"] < 1
+
+
+def test_an_own_metric_is_given_three_channels_of_a_grey_file():
+    shapes = []
+    own = replace(named("own"), load=lambda _: lambda sr, gt: shapes.append((sr.shape, gt.shape)))
+    measure = open_metrics([own], crop=0)[own]
+    measure(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5, 1), np.uint8))
+    assert shapes == [((4, 5, 3), (4, 5, 3))]

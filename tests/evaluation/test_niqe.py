@@ -112,7 +112,7 @@ def test_two_blocks_are_enough():
         (noise(95, 400), "needs two blocks of 96x96 pixels.*95, 400"),
         (noise(96, 191), "needs two blocks"),
         (np.full((192, 192, 3), 9, np.uint8), "needs structure"),
-        (noise(192, 192)[..., 0], "RGB images"),
+        (noise(192, 192)[..., 0], "RGB or grey images"),
     ],
 )
 def test_images_that_it_cannot_judge_are_refused(image, message):

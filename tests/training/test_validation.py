@@ -24,6 +24,9 @@ class Pairs:
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         return np.full((2, 3, 3), index + 1, np.uint8), np.full((4, 6, 3), 10, np.uint8)
 
+    def is_grey(self, index: int) -> bool:
+        return False
+
     def verify(self) -> None: ...
 
 
@@ -54,6 +57,17 @@ def validation(**changes) -> Validation:
 def test_metrics_are_means_over_images_beside_the_baselines() -> None:
     scores = validation().run(nn.Identity(), Ranks())
     assert scores.values() == {"val/DIFFERENCE": 4.0, "val/bicubic_DIFFERENCE": 8.5}
+
+
+def test_metrics_are_given_the_one_channel_of_a_grey_file() -> None:
+    class Grey(Pairs):
+        def is_grey(self, index: int) -> bool:
+            return index == 1
+
+    seen = []
+    measure = lambda sr, gt: seen.append(gt.shape) or 0.0  # noqa: E731
+    validation(pairs=Grey(), metrics={DIFFERENCE: measure}).run(nn.Identity(), Ranks())
+    assert seen == 2 * [(2, 2, 3), (2, 2, 1)]
 
 
 def test_a_metric_is_averaged_as_it_wants_to_be() -> None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from esrgan.networks import RRDBNet
 from esrgan.weights import (
     WeightsError,
     load_discriminator,
@@ -166,3 +167,14 @@ def test_a_program_is_told_from_weights_without_a_warning(tmp_path, recwarn):
     with pytest.raises(WeightsError, match=r"program\.pt is a TorchScript program, .* state dict"):
         load_state_dict_file(path)
     assert not recwarn
+
+
+def test_what_a_file_does_not_tell_of_its_scale_can_be_told(save):
+    """One step of RRDBNet: by 3 in the authors' code of 2018, by 2 elsewhere."""
+    tiny = {"num_features": 4, "num_blocks": 1, "growth_channels": 2}
+    path = save(RRDBNet(scale=3, **tiny).state_dict())
+    assert load_generator(path).scale == 2
+    for scale in (2, 3):
+        assert load_generator(path, scale=scale).scale == scale
+    with pytest.raises(WeightsError, match=r"is of scale 2, not 4: give that, or none"):
+        load_generator(path, scale=4)

@@ -10,7 +10,7 @@ from weight_samples import lively
 
 from esrgan.networks import MSRResNet, RRDBNet, SRGANGenerator, SRResNet
 from esrgan.weights import WeightsError, load_generator, save_onnx
-from esrgan.weights import release as writer
+from esrgan.weights import program as writer
 
 TINY = {"num_features": 4, "num_blocks": 1}
 ANIME = "weights/RealESRGAN_x4plus_anime_6B.pth"
@@ -52,13 +52,51 @@ def dimensions(value):
     return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
 
 
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("pads", [True, False])
+def test_an_unshuffle_by_convolution_is_exact(scale, pads):
+    network = lively(RRDBNet(scale=scale, growth_channels=4, residual_scaling=0.5, **TINY))
+    step = network.unshuffle
+    replaced = writer._ByConvolution(network, pads=pads)
+    for height, width in ((8, 12), (4, 4), *(((17, 23), (6, 7)) if pads else ())):
+        lq = torch.rand(2, 3, height, width)
+        missing = ((0, 0), (0, 0), (0, -height % step), (0, -width % step))
+        expected = network(torch.from_numpy(np.pad(lq.numpy(), missing, "reflect")))
+        expected = expected[..., : height * scale, : width * scale]
+        torch.testing.assert_close(replaced(lq), expected, atol=1e-6, rtol=1e-5)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("scale", "unshuffle"), [(1, 4), (2, 2)])
-def test_a_program_with_pixel_unshuffle_says_what_sizes_it_takes(tmp_path, scale, unshuffle):
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_program_with_pixel_unshuffle_mirrors_and_crops_by_itself(tmp_path, scale):
     network = lively(RRDBNet(scale=scale, growth_channels=4, residual_scaling=0.5, **TINY))
     assert save_onnx(tmp_path / "a.onnx", network, metadata={}) < 1e-5
+    session = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
+    step = network.unshuffle
+    for height, width in ((4, 5), (17, 23), (8, 12), (6, 7), (13, 4)):
+        lq = np.random.default_rng(0).random((2, 3, height, width), np.float32)
+        missing = ((0, 0), (0, 0), (0, -height % step), (0, -width % step))
+        with torch.no_grad():
+            expected = network(torch.from_numpy(np.pad(lq, missing, "reflect"))).numpy()
+        (sr,) = session.run(None, {"lq": lq})
+        assert sr.shape == (2, 3, height * scale, width * scale)
+        expected = expected[..., : height * scale, : width * scale]
+        np.testing.assert_allclose(sr, expected, atol=1e-5)
+    model = onnx.load(tmp_path / "a.onnx")
+    assert dimensions(model.graph.input[0]) == ["batch", 3, "height", "width"]
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    assert (about["scale"], about["multiple_of"]) == (str(scale), "1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scale", "unshuffle"), [(1, 4), (2, 2)])
+def test_without_padding_no_size_in_a_program_varies(tmp_path, scale, unshuffle):
+    network = lively(RRDBNet(scale=scale, growth_channels=4, residual_scaling=0.5, **TINY))
+    assert save_onnx(tmp_path / "a.onnx", network, metadata={}, padding=False) < 1e-5
     assert difference_at_sizes(tmp_path / "a.onnx", network, unshuffle) < 1e-5
     model = onnx.load(tmp_path / "a.onnx")
+    kinds = {node.op_type for node in model.graph.node}
+    assert kinds <= {"Add", "Concat", "Conv", "LeakyRelu", "Mul", "Resize"}
     sides = ["batch", 3, f"{unshuffle}*height", f"{unshuffle}*width"]
     assert dimensions(model.graph.input[0]) == sides
     about = {entry.key: entry.value for entry in model.metadata_props}
@@ -103,7 +141,7 @@ def constant_program(monkeypatch):
         graph = onnx.helper.make_graph([zero, node], "g", [lq], [sr], [constant])
         opset = [onnx.helper.make_opsetid("", 18)]
         model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=10)
-        monkeypatch.setattr(writer, "_export", lambda _: model)
+        monkeypatch.setattr(writer, "_export", lambda _network, multiple: model)
 
     return replace
 
@@ -139,7 +177,7 @@ def test_a_difference_that_no_image_shows_is_told(tmp_path, constant_program):
     difference = save_onnx(tmp_path / "a.onnx", constant_network(0.5), metadata={})
     assert difference == pytest.approx(5e-5, rel=1e-2)
     about = {entry.key: entry.value for entry in onnx.load(tmp_path / "a.onnx").metadata_props}
-    assert about["multiple_of"] == "4"
+    assert about["multiple_of"] == "1"
 
 
 def test_the_network_stays_as_it_is(tmp_path, constant_program):
