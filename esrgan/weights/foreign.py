@@ -71,7 +71,7 @@ def _name_in_zip(path: Path) -> str | None:
         names = archive.namelist()
         if any(re.search(r"/code/|/constants\.pkl$", name) for name in names):
             fix = "save the state dict of the module (torch.jit.load reads it)"
-            return f"a program of PyTorch (TorchScript), not weights: {fix}"
+            return f"a program of PyTorch (TorchScript): {fix}"
         if any(name.endswith(".npy") for name in names):
             return "arrays of NumPy (.npz): weights of PyTorch are needed"
         if not any(name.endswith("data.pkl") for name in names):

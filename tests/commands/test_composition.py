@@ -84,8 +84,8 @@ def test_all_that_a_generator_takes_is_listed(error):
     ("text", "message"),
     [
         (
-            "# @package _global_\n# Mine.\niteratoins: 4\n",
-            "experiment/mine: iteratoins is not a setting: did you mean iterations?",
+            "# @package _global_\n# Mine.\niterationz: 4\n",
+            "experiment/mine: iterationz is not a setting: did you mean iterations?",
         ),
         (
             "# Mine.\niterations: 4\n",

@@ -112,7 +112,7 @@ def test_a_job_that_fails_stops_no_other(batches) -> None:
         ("train_set=data/DIV2K_x4,data/none", r"train_set \(data/none\) is not a folder"),
         ("training.optimizer.lr=1e-4,high", r"training.optimizer.lr \('high'\) must be of"),
         ("+generator.foo=[],1", r"generator.foo is not a setting: there are"),
-        ("+checkpoints.evry=1,2", r"checkpoints.evry is not a setting: did you mean every"),
+        ("+checkpoints.everyy=1,2", r"checkpoints.everyy is not a setting: did you mean every"),
         ("train_set='${validation_set}','${none}'", r"Interpolation key 'none' not found"),
     ],
 )
