@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
@@ -82,5 +82,16 @@ def own_group() -> dict[str, Any]:
 
 
 def ask_to_stop(process: "subprocess.Popen[bytes]") -> None:
-    """By a SIGTERM; to a process in its `own_group`, on Windows, by the one signal that it hears."""
+    """By a SIGTERM; on Windows, where it must be in its `own_group`, by a Ctrl-Break."""
     process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
+
+
+def run_until_stopped(command: Sequence[str]) -> int:
+    """Run a command to its end, and return its exit code; a signal to stop is passed on to it."""
+    process = subprocess.Popen(command, **own_group())
+    try:
+        with stopping_at_once():
+            return process.wait()
+    except Stopped:
+        ask_to_stop(process)
+        return process.wait()

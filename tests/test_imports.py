@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SHARED = {
+SHARED = {"backbones", "types", "files", "errors", "hardware", "signals", ""}  # "": the version
     "backbones",
     "types",
     "files",
@@ -150,3 +150,15 @@ def test_no_two_modules_have_one_name() -> None:
     """But where the name says in which part it is: `commands/report.py` reads `reports/`."""
     names = [p.stem for p in modules() if p.stem not in ("__init__", "__main__")]
     assert sorted(names) == sorted(set(names))
+
+
+ON_LINUX_ONLY = re.compile(
+    r"\b(import (fcntl|resource|pwd|grp|termios)|os\.(getuid|killpg|fork)\b"
+    r"|signal\.(SIGKILL|SIGHUP|SIGUSR\d|pthread_\w+)|process_group)"
+)
+
+
+def test_what_windows_lacks_stands_once() -> None:
+    places = [*modules(), *(ROOT / "scripts").rglob("*.py"), ROOT / "train.py"]
+    found = {p.name for p in places if ON_LINUX_ONLY.search(p.read_text(encoding="utf-8"))}
+    assert found == {"signals.py"}
