@@ -8,14 +8,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SHARED = {"backbones", "types", "files", "errors", "hardware", "signals", ""}  # "": the version
-    "backbones",
-    "types",
-    "files",
-    "errors",
-    "hardware",
-    "signals",
-    "",
-}  # the last: the version
 PACKAGES: dict[str, set[str] | None] = {
     "commands": None,  # any
     "data": set(),
