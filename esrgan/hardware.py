@@ -77,7 +77,9 @@ def choose_precision(*, precision: str, accelerator: str) -> str:
 def cpu_multiplies_bf16() -> bool:
     """Whether bfloat16 is worth it: where it is emulated, it is slower than float32."""
     names = {"amx_bf16", "avx512_bf16", "bf16"}  # the latter is Arm's
-    return CPU_FLAGS.exists() and not names.isdisjoint(CPU_FLAGS.read_text().split())
+    return CPU_FLAGS.exists() and not names.isdisjoint(
+        CPU_FLAGS.read_text(encoding="utf-8").split()
+    )
 
 
 def cpu_has_avx512() -> bool:

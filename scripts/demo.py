@@ -2,13 +2,13 @@
 
 import argparse
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
 from esrgan.data import write_sample_photographs
 from esrgan.errors import report_errors
 from esrgan.runs import RunFolder
+from esrgan.signals import run_until_stopped
 
 PHOTOGRAPHS = Path("data/sample")
 DATA_SET = Path("data/sample_x4")
@@ -32,7 +32,7 @@ def run(*words: str | Path) -> None:
     """Say what a user would type, and do it."""
     command = [str(word) for word in words]
     print(f"\n$ python {shlex.join(command)}", flush=True)
-    code = subprocess.run([sys.executable, *command], check=False).returncode
+    code = run_until_stopped([sys.executable, *command])
     if code:
         sys.exit(code)  # it has said why
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SHARED = {"backbones", "types", "files", "errors", "hardware", ""}  # the last: the version
+SHARED = {"backbones", "types", "files", "errors", "hardware", "signals", ""}  # "": the version
 PACKAGES: dict[str, set[str] | None] = {
     "commands": None,  # any
     "data": set(),
@@ -48,7 +48,7 @@ def modules() -> list[Path]:
 
 def imported(path: Path) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -100,7 +100,7 @@ def test_scripts_are_doors() -> None:
     """What a command does is in the package, where `pip install` reaches it."""
     doors = [path for path in (ROOT / "scripts").glob("*.py") if path.name not in OF_A_CHECKOUT]
     for path in [*doors, ROOT / "train.py"]:
-        assert len(path.read_text().splitlines()) <= 12, path
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 12, path
         assert any(name.startswith("esrgan.commands.") for name in imported(path)), path
 
 
@@ -123,13 +123,13 @@ OF_A_CHECKOUT = {"demo.py", "benchmark.py"}
 )
 def test_shared_words_and_ways_with_files_stand_once(definition: str, home: str) -> None:
     pattern = re.compile(definition, re.MULTILINE)
-    found = {path.name for path in modules() if pattern.search(path.read_text())}
+    found = {path.name for path in modules() if pattern.search(path.read_text(encoding="utf-8"))}
     assert found == {home}
 
 
 def test_nothing_is_longer_than_a_reader_can_hold() -> None:
     for path in [*modules(), *(ROOT / "scripts").rglob("*.py"), ROOT / "train.py"]:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert len(text.splitlines()) <= LONGEST_FILE, path
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -142,3 +142,15 @@ def test_no_two_modules_have_one_name() -> None:
     """But where the name says in which part it is: `commands/report.py` reads `reports/`."""
     names = [p.stem for p in modules() if p.stem not in ("__init__", "__main__")]
     assert sorted(names) == sorted(set(names))
+
+
+ON_LINUX_ONLY = re.compile(
+    r"\b(import (fcntl|resource|pwd|grp|termios)|os\.(getuid|killpg|fork)\b"
+    r"|signal\.(SIGKILL|SIGHUP|SIGUSR\d|pthread_\w+)|process_group)"
+)
+
+
+def test_what_windows_lacks_stands_once() -> None:
+    places = [*modules(), *(ROOT / "scripts").rglob("*.py"), ROOT / "train.py"]
+    found = {p.name for p in places if ON_LINUX_ONLY.search(p.read_text(encoding="utf-8"))}
+    assert found == {"signals.py"}

@@ -121,7 +121,7 @@ def _write_samples(cfg: "DictConfig", arguments: argparse.Namespace) -> None:
         for name in ("gt", "lq"):
             (output / name).mkdir()
             for sample in samples:
-                key = sample.title.replace("/", "_")
+                key = sample.title.replace("/", "_").replace(":", "")
                 write_png(output / name / f"{key}.png", getattr(sample, name))
     if strength:
         sys.stdout.write(preview_page.strength_lines(strength) + "\n")

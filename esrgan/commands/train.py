@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 from esrgan.commands.configs import configs_folder
 from esrgan.commands.first_weights import continued_generator, new_generator, start_discriminator
 from esrgan.errors import STOPPED, report_errors
+from esrgan.signals import Stopped, stopping_at_once
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -49,7 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(words):
         print(__doc__)
         return 0
-    return report_errors(lambda: _run(words))
+    try:
+        with stopping_at_once():
+            return report_errors(lambda: _run(words))
+    except Stopped as stopped:
+        sys.stderr.write(f"stopped by {stopped.name}; the same command with resume=auto goes on\n")
+        return STOPPED
 
 
 def _run(words: list[str]) -> int:

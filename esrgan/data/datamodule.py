@@ -1,5 +1,6 @@
 """The stream of training batches, as Lightning asks for it."""
 
+import atexit
 import multiprocessing
 from collections.abc import Mapping
 from functools import partial
@@ -10,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from esrgan.data.blind import BlindPatches
-from esrgan.data.patches import GlobalBatches, PatchDataset, set_up_worker
+from esrgan.data.patches import GlobalBatches, PatchDataset, end_workers, set_up_worker
 from esrgan.data.pool import PooledBatches
 
 _STALL_SECONDS = 600  # a worker silent for this long is hung, not a cold network disk
@@ -71,6 +72,7 @@ class PatchDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Any]:
         trainer = self.trainer
         has_workers = self._num_workers > 0
+        atexit.register(end_workers)
         return DataLoader(
             self._train,
             batch_sampler=self._batches(

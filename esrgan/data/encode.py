@@ -1,7 +1,6 @@
 """From image files to the records that are stored of them."""
 
 import os
-import signal
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from esrgan.data.lmdb_store import Codec
 from esrgan.data.manifest import Entry, Record, digest
 from esrgan.data.sources import Source, SubImages
 from esrgan.data.versions import Version, versions
+from esrgan.signals import ctrl_c_kept_from_new_processes
 from esrgan.types import Image, Resize
 
 _PER_PROCESS = 2  # sources that are being encoded or wait to be stored: it is what bounds memory
@@ -113,12 +113,8 @@ def encode_sources(
     try:
         waiting: deque[Future[list[Encoded] | ImageError]] = deque()
         for source in sources:
-            # A process that is started now never sees Ctrl-C: its parent does, and decides
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
+            with ctrl_c_kept_from_new_processes():  # their parent sees it, and decides
                 waiting.append(pool.submit(encode_source, source, recipe))
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
             if len(waiting) == _PER_PROCESS * processes:
                 yield waiting.popleft().result()
         while waiting:

@@ -3,6 +3,7 @@
 No Lightning is imported here: a spawned loading process would wait for it.
 """
 
+import multiprocessing
 import signal
 from collections.abc import Iterator
 from typing import TypedDict
@@ -13,6 +14,7 @@ from torch.utils.data import Dataset, default_collate
 
 from esrgan.data.draws import Augment, Draw, check_draws, draw_sample
 from esrgan.errors import listed, near_multiples
+from esrgan.signals import STOP
 from esrgan.types import Batch, Image, ImagePairs
 
 
@@ -154,12 +156,20 @@ class PatchDataset(Dataset[Sample]):
 def set_up_worker(_worker: int) -> None:
     """Make a loading process leave signals and the other cores alone."""
     # A Ctrl-C in the terminal and the end of a job's time reach every process: what happens then is
-    # for the main one to say. It ends its workers by a SIGTERM too, where they do not answer: the
-    # second one counts.
-    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
+    # for the main one to say, and `end_workers` is its last word.
+    for number in STOP:
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, _frame: signal.signal(number, signal.SIG_DFL))
     cv2.setNumThreads(0)  # torch limits its own threads itself
+
+
+def end_workers() -> None:
+    """At the exit of the main process, end loading processes that something left running.
+
+    multiprocessing would send each a SIGTERM, which they leave alone, and wait for them for ever.
+    """
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()
 
 
 def _check_patch_size(patch_size: int, pairs: ImagePairs) -> None:

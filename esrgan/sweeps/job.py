@@ -1,5 +1,6 @@
 """A job of a sweep: it trains in a process of its own, whichever launcher of Hydra's runs it."""
 
+import getpass
 import itertools
 import logging
 import os
@@ -19,9 +20,9 @@ import esrgan
 from esrgan.errors import STOPPED
 from esrgan.files import try_lock
 from esrgan.runs import RUNS, RunFolder
+from esrgan.signals import END, ask_to_stop, own_group
 from esrgan.sweeps.plan import Job
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 POLL = 0.2  # seconds
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class StopFile:
 
     def listen(self) -> None:
         """Write it at a Ctrl-C, SIGTERM or hang-up; a second one acts at once."""
-        for number in SIGNALS:
+        for number in END:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup does
                 signal.signal(number, self._receive)
 
@@ -86,7 +87,7 @@ class JobRunner:
                 [*self.command, *overrides],
                 env=os.environ | _same_package() | environment,
                 stdin=subprocess.DEVNULL,
-                process_group=0,  # a Ctrl-C reaches it once: from here
+                **own_group(),  # a Ctrl-C reaches it once: from here
             )
             return _wait(process, self.stop)
 
@@ -99,7 +100,7 @@ def _same_package() -> dict[str, str]:
 
 def _leave_signals_to_the_launcher() -> None:
     """Outlive, in a process that a launcher started, the signals that go to a whole group."""
-    for number in SIGNALS:
+    for number in END:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, lambda number, frame: None)
 
@@ -109,12 +110,12 @@ def _wait(process: "subprocess.Popen[bytes]", stop: StopFile) -> int:
     try:
         while process.poll() is None:
             if stop.exists() and not asked:
-                process.terminate()
+                ask_to_stop(process)
                 asked = True
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=POLL)
     except BaseException:  # a second signal, or the end of the time that a scheduler gave
-        process.terminate()
+        ask_to_stop(process)
         process.wait()
         raise
     return STOPPED if asked and process.returncode else process.returncode
@@ -128,7 +129,7 @@ def _device(trainer: Mapping[str, Any], stop: StopFile) -> Iterator[dict[str, st
     if len(gpus) < 2:
         yield {}
         return
-    locks = Path(tempfile.gettempdir(), f"esrgan-gpus-{os.getuid()}")
+    locks = Path(tempfile.gettempdir(), f"esrgan-gpus-{getpass.getuser()}")
     with free_gpu(gpus, locks, stop=stop.exists) as gpu:
         yield {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
 

@@ -1,13 +1,13 @@
 """What happens between two iterations, in its order: count, save, log, validate, save, stop."""
 
 import logging
-import signal
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
+from esrgan.signals import KILL
 from esrgan.training.checkpointing import Checkpointing
 from esrgan.training.course import Course
 from esrgan.training.loggers import log_images
@@ -117,7 +117,7 @@ class AfterIteration(Callback):
         self.stop.ignore()
         launcher = trainer.strategy.launcher
         if launcher is not None:
-            launcher.kill(signal.SIGKILL)  # processes that it started would wait for this one
+            launcher.kill(KILL)  # processes that it started would wait for this one
 
     def on_train_batch_start(
         self,

@@ -1,11 +1,10 @@
 import signal
 import time
 from types import FrameType
+from typing import Any
 
+from esrgan.signals import STOP, heard
 from esrgan.training.ranks import Ranks
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""Ctrl-C, the end of a job's time, and the warnings before it that SLURM and submitit send."""
 
 SAME_WISH = 1.0
 """Signals within so many seconds are one."""
@@ -22,16 +21,16 @@ class StopSignal:
         self.received: signal.Signals | None = None
         self._received_here = 0
         self._since = 0.0
+        self._before: dict[signal.Signals, Any] = {}
 
     def listen(self) -> None:
-        for number in SIGNALS:
-            signal.signal(number, self._receive)
+        for number in heard(STOP):
+            self._before[number] = signal.signal(number, self._receive)
 
     def ignore(self) -> None:
-        """Give the signals back their usual effect."""
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        """Give the signals back the effect that they had before."""
+        while self._before:
+            signal.signal(*self._before.popitem())
 
     def share(self, ranks: Ranks) -> None:
         """Let all processes know what one of them received: they have to stop together."""

@@ -49,7 +49,7 @@ def describe_machine() -> dict[str, str]:
 
 
 def _processor() -> str:
-    text = _CPU_INFO.read_text() if _CPU_INFO.exists() else ""
+    text = _CPU_INFO.read_text(encoding="utf-8") if _CPU_INFO.exists() else ""
     found = re.search(r"model name\s*: (.+)", text)
     name = found[1] if found else platform.processor() or platform.machine()
     flags = " ".join(flag for flag in _FLAGS if flag in text.split())

@@ -124,7 +124,9 @@ def _serve(turns: Connection, form: Form, rounds: int, iterations: int) -> None:
     result = form(rounds * iterations, after_iteration)
     # Not getrusage: its maximum is handed down by the process that started this one
     status = Path("/proc/self/status")
-    peak = re.search(r"VmHWM:\s+(\d+)", status.read_text() if status.exists() else "")
+    peak = re.search(
+        r"VmHWM:\s+(\d+)", status.read_text(encoding="utf-8") if status.exists() else ""
+    )
     memory = int(peak[1]) / 1024 - idle if peak else None
     if DEVICE.type == "cuda":
         memory = torch.cuda.max_memory_allocated() / MIB

@@ -12,7 +12,8 @@ import pytest
 
 from esrgan.runs import RunFolder
 from esrgan.runs.settings import write_settings
-from esrgan.sweeps.job import SIGNALS, JobRunner, StopFile
+from esrgan.signals import END
+from esrgan.sweeps.job import JobRunner, StopFile
 from esrgan.sweeps.plan import Job
 
 ON_CPU = {"trainer": {"devices": 1, "accelerator": "cpu"}}
@@ -42,8 +43,8 @@ sys.exit(75)
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    for number in SIGNALS:  # which a script ignores in what it runs in the background
+    handlers = {number: signal.getsignal(number) for number in END}
+    for number in END:  # which a script ignores in what it runs in the background
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.chdir(tmp_path)
@@ -112,7 +113,7 @@ def test_after_a_wish_to_stop_no_job_starts(monkeypatch) -> None:
     assert jobs.run(JOBS[0], ON_CPU) == 75
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", END)
 def test_a_signal_to_the_sweep_stops_its_job(number) -> None:
     jobs = runner(UNTIL_SIGTERM)
     jobs.stop.listen()
@@ -146,10 +147,10 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
 
 def test_a_process_of_a_launcher_outlives_a_signal_to_the_group() -> None:
     """What the launcher's first process makes of it arrives through the file."""
-    for number in SIGNALS:
+    for number in END:
         signal.signal(number, signal.SIG_DFL)
     jobs = runner("time.sleep(0.3)\nsys.exit(len(received))")
-    when_started(lambda: [os.kill(os.getpid(), number) for number in SIGNALS])
+    when_started(lambda: [os.kill(os.getpid(), number) for number in END])
     assert jobs.run(JOBS[0], ON_CPU) == 0
 
 

@@ -18,7 +18,7 @@ import esrgan
 from esrgan.commands.configs import configs_folder
 from esrgan.hydra_errors import plain_errors
 from esrgan.runs import Settings
-from esrgan.sweeps.job import SIGNALS
+from esrgan.signals import END
 from esrgan.sweeps.launch import LAUNCHERS, sweep
 
 SCRIPT = """
@@ -51,7 +51,7 @@ def make_data(folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in END}
     logs = {name: logging.getLogger(name) for name in ("", "hydra", "hydra_plugins")}
     state = {name: (log.level, list(log.handlers)) for name, log in logs.items()}
     monkeypatch.chdir(tmp_path)

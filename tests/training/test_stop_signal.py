@@ -4,20 +4,20 @@ import time
 
 import pytest
 
+from esrgan.signals import STOP
 from esrgan.training import StopSignal
 from esrgan.training.ranks import Ranks
-from esrgan.training.stop_signal import SIGNALS
 
 
 @pytest.fixture(autouse=True)
 def _own_handlers():
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in STOP}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", STOP)
 def test_the_first_signal_is_remembered_and_the_second_acts(monkeypatch, number) -> None:
     now, raised = 100.0, []
     monkeypatch.setattr(time, "monotonic", lambda: now)

@@ -1,0 +1,97 @@
+"""Signals, and process groups, as far as the system knows them: Windows has few of Linux's."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+END = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
+)
+"""Ctrl-C, the end of a job's time, a terminal that is closed, Windows's Ctrl-Break."""
+
+STOP = END + tuple(
+    getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name)
+)
+"""And the warnings before the end of a job's time that SLURM and submitit send."""
+
+KILL: signal.Signals = getattr(signal, "SIGKILL", signal.SIGTERM)
+"""Cannot be caught: on Windows, no signal that a process sends to another can."""
+
+
+class Stopped(BaseException):
+    """A signal asked this process to stop, where there is nothing to finish first."""
+
+    def __init__(self, number: int) -> None:
+        self.name = signal.Signals(number).name
+        super().__init__(self.name)
+
+
+def heard(numbers: tuple[signal.Signals, ...]) -> list[signal.Signals]:
+    """Those without a hang-up that the process was told to outlive, as nohup does."""
+    hang_up = getattr(signal, "SIGHUP", None)
+    return [n for n in numbers if n != hang_up or signal.getsignal(n) is not signal.SIG_IGN]
+
+
+@contextmanager
+def stopping_at_once() -> Iterator[None]:
+    """Let each signal to stop raise `Stopped`; outside the main thread, which gets them, nothing.
+
+    Raises:
+        Stopped: one came.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _stop) for number in heard(STOP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise Stopped(number)
+
+
+@contextmanager
+def ctrl_c_kept_from_new_processes() -> Iterator[None]:
+    """A process that is started in the block never sees Ctrl-C, where the system can do that."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def own_group() -> dict[str, Any]:
+    """Arguments of `subprocess.Popen`: a Ctrl-C in the terminal does not reach the process."""
+    if os.name == "nt":
+        return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP")}  # noqa: B009
+    return {"process_group": 0}
+
+
+def ask_to_stop(process: "subprocess.Popen[bytes]") -> None:
+    """By a SIGTERM; on Windows, where it must be in its `own_group`, by a Ctrl-Break."""
+    process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
+
+
+def run_until_stopped(command: Sequence[str]) -> int:
+    """Run a command to its end, and return its exit code; a signal to stop is passed on to it."""
+    process = subprocess.Popen(command, **own_group())
+    try:
+        with stopping_at_once():
+            return process.wait()
+    except Stopped:
+        ask_to_stop(process)
+        return process.wait()
