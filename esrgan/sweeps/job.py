@@ -129,9 +129,16 @@ def _device(trainer: Mapping[str, Any], stop: StopFile) -> Iterator[dict[str, st
     if len(gpus) < 2:
         yield {}
         return
-    locks = Path(tempfile.gettempdir(), f"esrgan-gpus-{getpass.getuser()}")
+    locks = Path(tempfile.gettempdir(), f"esrgan-gpus-{_user()}")
     with free_gpu(gpus, locks, stop=stop.exists) as gpu:
         yield {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "unnamed"
 
 
 def visible_gpus() -> list[str]:

@@ -52,7 +52,7 @@ def test_samples_are_those_of_training(call, tmp_path, settings):
     prepare = instantiate(cfg.prepare, _convert_="all")
     numbers = [0, 1, 2, 77]
     batch = prepare(data.collate([data[n] for n in numbers]), torch.float32)
-    names = sorted((output / "lq").iterdir(), key=lambda path: int(path.stem.split(":")[0]))
+    names = sorted((output / "lq").iterdir(), key=lambda path: int(path.stem.split()[0]))
     assert len(names) == 4
     for path, lq, gt in zip(names, batch.lq, batch.gt, strict=True):
         for image, folder in ((lq, "lq"), (gt, "gt")):
