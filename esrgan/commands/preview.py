@@ -26,7 +26,7 @@ from esrgan.runs import Settings
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from esrgan.degradations import Degrader
+    from esrgan.degradations.degrader import Degrader
     from esrgan.reports.preview_page import PreviewSample
     from esrgan.types import Image, WholeImages
 
@@ -132,7 +132,7 @@ def _training_samples(cfg: "DictConfig", numbers: Sequence[int]) -> "Iterator[Pr
     import torch
     from hydra.utils import instantiate
 
-    from esrgan.degradations import Degrade, as_bytes
+    from esrgan.degradations.degrader import Degrade, as_bytes
     from esrgan.reports.preview_page import PreviewSample
 
     data = instantiate(cfg.data.train, _convert_="all")

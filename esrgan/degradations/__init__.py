@@ -1,17 +1,6 @@
+"""What makes low-quality images; what needs torch, which takes seconds, is in its modules only."""
+
 from esrgan.degradations.bicubic import CONVENTIONS as CONVENTIONS
 from esrgan.degradations.bicubic import resize_double as resize_double
 from esrgan.degradations.bicubic import resize_uint8 as resize_uint8
-from esrgan.degradations.blur import Blur as Blur
-from esrgan.degradations.blur import Sharpen as Sharpen
 from esrgan.degradations.degraded_images import DegradedImages as DegradedImages
-from esrgan.degradations.degrader import Degrade as Degrade
-from esrgan.degradations.degrader import Degrader as Degrader
-from esrgan.degradations.degrader import InWorker as InWorker
-from esrgan.degradations.degrader import SharpenedPairs as SharpenedPairs
-from esrgan.degradations.degrader import as_bytes as as_bytes
-from esrgan.degradations.jpeg import Compress as Compress
-from esrgan.degradations.noise import Noise as Noise
-from esrgan.degradations.recipe import Degradation as Degradation
-from esrgan.degradations.recipe import Order as Order
-from esrgan.degradations.resizing import FinalResize as FinalResize
-from esrgan.degradations.resizing import Resize as Resize

@@ -13,7 +13,7 @@ from bench.result import Table
 from bench.sizes import Sizes
 from bench.turns import DEVICE, AfterIteration, Form, compare_in_turns
 from esrgan.commands.configs import configs_folder
-from esrgan.degradations import Degrade
+from esrgan.degradations.degrader import Degrade
 from esrgan.degradations.filters import gaussian_taps
 from esrgan.degradations.jpeg import simulated_jpeg
 from esrgan.degradations.kernels import KernelParameters, blur_kernel

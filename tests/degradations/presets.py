@@ -7,7 +7,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from esrgan.commands.configs import configs_folder
-from esrgan.degradations import Degradation
+from esrgan.degradations.recipe import Degradation
 
 _FOLDER = configs_folder() / "degradations"
 PRESETS = sorted(path.stem for path in _FOLDER.glob("*.yaml") if path.stem != "none")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from presets import PRESETS, preset
 
-from esrgan.degradations import Degrade, Degrader, InWorker, SharpenedPairs
+from esrgan.degradations.degrader import Degrade, Degrader, InWorker, SharpenedPairs
 from esrgan.degradations.filters import sharpen
 from esrgan.degradations.recipe import exactly
 

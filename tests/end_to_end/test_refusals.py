@@ -107,7 +107,7 @@ def test_a_metric_that_cannot_be_measured_is_refused_before_the_first_iteration(
     }
     training = server.start(tmp_path, settings | niqe)
     assert training.wait() == 2
-    message = r"error: NIQE cannot be measured on x \(NIQE needs two blocks of 96x96 .*leave it out"
+    message = r"error: validation_set has images that metrics refuse:\n  x: NIQE needs two blocks"
     assert re.search(message, training.stderr)
     assert not (training.run / "train.csv").exists()
     assert server.start(tmp_path, settings | {"iterations": 12}).wait() == 0
@@ -181,9 +181,14 @@ def test_all_images_of_the_validation_that_cannot_be_used_are_named(server, sett
     clear = np.zeros((48, 48, 4), np.uint8)
     write(images, clear=clear, whole=np.zeros((48, 48, 3), np.uint8))
     (images / "cut.png").write_bytes((images / "whole.png").read_bytes()[:-20])
+    (images / "short.png").write_bytes((images / "whole.png").read_bytes()[:-30])
     error = refused(server, tmp_path, settings | {"validation_set": images})
-    assert "clear.png: has transparent pixels" in error and "cut.png: " in error
+    assert "short.png: " in error and "cut.png: " in error
     assert "whole.png" not in error
+    for name in ("cut", "short"):  # what their beginnings do not tell is told of the others
+        (images / f"{name}.png").unlink()
+    error = refused(server, tmp_path, settings | {"validation_set": images})
+    assert "clear.png: has transparent pixels" in error and "whole.png" not in error
 
 
 def test_so_are_those_that_are_too_small_for_a_metric(server, settings, tmp_path):

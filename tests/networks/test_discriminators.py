@@ -122,6 +122,7 @@ NUM_PARAMETERS = {
     "vgg_spectral": 14_143_881 - 2 * (64 + 2 * 128 + 2 * 256 + 4 * 512),  # no BatchNorm
     "vgg_light": 971_817,
     "unet": 4_376_897,
+    "unet_light": 274_001,
     "srgan": 23_565_505,
 }
 

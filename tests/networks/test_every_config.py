@@ -98,7 +98,7 @@ def test_a_seeded_discriminator_computes_what_it_did(name) -> None:
     assert summary(network, 32) == pytest.approx(DISCRIMINATORS[name], rel=1e-6)
 
 
-INPUT: dict[str, dict[str, object]] = {"unet": {}}  # takes images of any size
+INPUT: dict[str, dict[str, object]] = {"unet": {}, "unet_light": {}}  # images of any size
 
 
 @pytest.mark.parametrize(("name", "changes"), cases())

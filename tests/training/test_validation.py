@@ -67,7 +67,7 @@ def test_metrics_are_given_the_one_channel_of_a_grey_file() -> None:
     seen = []
     measure = lambda sr, gt: seen.append(gt.shape) or 0.0  # noqa: E731
     validation(pairs=Grey(), metrics={DIFFERENCE: measure}).run(nn.Identity(), Ranks())
-    assert seen == 2 * [(2, 2, 3), (2, 2, 1)]
+    assert seen == 2 * [(4, 6, 3), (4, 6, 1)]
 
 
 def test_a_metric_is_averaged_as_it_wants_to_be() -> None:
