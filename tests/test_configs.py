@@ -271,7 +271,7 @@ def test_fine_tuning_is_slow_validated_often_and_starts_from_both_public_network
     assert cfg.init_discriminator_from.endswith("/RealESRGAN_x4plus_netD.pth")
     assert cfg.validation.every == cfg.checkpoints.every == 1_000
     paired = composed("realesrgan_finetune_paired")
-    assert paired.prepare._target_ == "esrgan.degradations.SharpenedPairs"
+    assert paired.prepare._target_ == "esrgan.degradations.degrader.SharpenedPairs"
     assert paired.training.optimizer.lr == 5e-5
 
 

@@ -69,7 +69,7 @@ def whole(request):
     return [request.getfixturevalue(name) for name in names[request.param]]
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize("num_workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_killed_ten_times_ends_bit_identical(server, whole, tmp_path, num_workers):
     settings, finished = whole
     with_workers = settings | {"data.num_workers": num_workers}

@@ -22,6 +22,8 @@ def test_the_first_signal_is_remembered_and_the_second_acts(monkeypatch, number)
     now, raised = 100.0, []
     monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(signal, "raise_signal", raised.append)
+    usual = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, usual)  # which nohup and a script's background may change
     stop = StopSignal()
     stop.listen()
     os.kill(os.getpid(), number)
@@ -36,8 +38,8 @@ def test_the_first_signal_is_remembered_and_the_second_acts(monkeypatch, number)
     now += 2
     os.kill(os.getpid(), number)
     assert raised == [number]
-    usual = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
     assert signal.getsignal(number) is usual
+    signal.signal(number, before)
 
 
 def test_without_a_signal_nothing_is_shared() -> None:
