@@ -134,7 +134,7 @@ class Degrade:
         )
 
     def _make(self, gt: Tensor, lq: Tensor | None, number: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Lq in whole levels, gt and sharpened gt: the patches of a sample."""
+        """The patches of a sample: lq in whole levels, gt, and the sharpened gt."""
         degrader, degradation = self.degrader, self.degrader.degradation
         image = as_float(gt[None])
         needs_sharp = lq is None and degradation.from_sharpened
