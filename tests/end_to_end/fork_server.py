@@ -4,6 +4,7 @@ Reads a job in JSON per line of its input: one with `folder` starts `train.py`, 
 waits for it to end. Nothing is computed in this process, so that a fork is safe.
 """
 
+import gc
 import json
 import os
 import runpy
@@ -32,6 +33,7 @@ LONGEST_RUN = 120  # seconds: one that hangs fails its test, not the whole suite
 
 
 def main() -> None:
+    gc.freeze()  # a child that ends need not visit, and so copy, all that was imported
     for line in sys.stdin:
         job = json.loads(line)
         if "wait" in job:

