@@ -1,10 +1,8 @@
 """What generator and discriminator minimise against each other.
 
-Every class has the same four names, so that a stage can be handed any of them:
+Every class has the same three names, so that a stage can be handed any of them:
 
-- `uses_real`: whether the generator's term looks at the real images;
-- `generator(real, fake)`: the generator's term. No gradient flows into `real`, which may be None
-  where `uses_real` is False;
+- `generator(real, fake)`: the generator's term. No gradient flows into `real`;
 - `discriminator(real, fake)`: the discriminator's terms for real and for fake images, whose sum it
   minimises;
 - `margins(real, fake)`: what it decides by, one number for each logit, in that order: images with
@@ -28,9 +26,7 @@ class StandardGAN:
     the generator -mean log s(C(fake)): the form of section 3 that gives a gradient from the start.
     """
 
-    uses_real = False
-
-    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         return _called_real(fake)
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,13 +53,10 @@ class RelativisticAverageGAN:
             the same in both: its gradient flows through the mean, too.
     """
 
-    uses_real = True
-
     def __init__(self, *, detach_means: bool) -> None:
         self.detach_means = detach_means
 
-    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
-        assert real is not None
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         real_margin, fake_margin = self.margins(real.detach(), fake)
         return (_called_fake(real_margin) + _called_real(fake_margin)) / 2
 
@@ -86,9 +79,7 @@ class LeastSquaresGAN:
     Neither term is halved, as in BasicSR; arXiv:1611.04076 halves all three.
     """
 
-    uses_real = False
-
-    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         return (_precise(fake) - 1).square().mean()
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
@@ -105,9 +96,7 @@ class HingeGAN:
     (arXiv:1705.02894).
     """
 
-    uses_real = False
-
-    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         return -_precise(fake).mean()
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,10 +5,10 @@ They take images of (N, 3, H, W) and end without a sigmoid: the losses take logi
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from esrgan.errors import near_multiples
 from esrgan.networks.blocks import Initialise, conv3x3, leaky_relu, normalisation, require_positive
+from esrgan.spectral_norm import add_spectral_norm
 
 # Size of the images -> how often it is halved until a map of 3x3 or 4x4 is left; ascending
 _VGG_STAGES = {last * 2**stages: stages for stages in range(1, 11) for last in (3, 4)}
@@ -205,41 +205,3 @@ def _normalised_conv(num_in: int, num_out: int, *, kernel: int = 3, stride: int 
     conv = nn.Conv2d(num_in, num_out, kernel, stride, padding=1, bias=False)
     add_spectral_norm(conv)
     return conv
-
-
-def add_spectral_norm(layer: nn.Conv2d | nn.Linear) -> None:
-    """From now on `layer` computes with its weight divided by the weight's spectral norm.
-
-    It is the spectral normalisation of Miyato et al. 2018 (arXiv:1802.05957). Arithmetic and keys
-    (weight_orig, weight_u, weight_v) are those of `torch.nn.utils.spectral_norm`, because released
-    discriminators are made with it. Two things differ: autocast does not reach the power iteration,
-    which on CUDA it would run in low precision; and the layer can be copied after a forward pass,
-    because none leaves a tensor behind that belongs to a graph.
-    """
-    weight = layer.weight
-    rows, columns = weight.flatten(1).shape
-    del layer.weight
-    layer.register_parameter("weight_orig", nn.Parameter(weight))
-    layer.register_buffer("weight_u", F.normalize(weight.new_empty(rows).normal_(), dim=0))
-    layer.register_buffer("weight_v", F.normalize(weight.new_empty(columns).normal_(), dim=0))
-    layer.register_forward_pre_hook(_set_weight)
-    layer.register_forward_hook(_remove_weight)
-
-
-def _set_weight(layer: nn.Module, _: object) -> None:
-    """Divide by u W v, with u and v nearer to the first singular vectors after each iteration."""
-    weight = layer.get_parameter("weight_orig")
-    u, v = layer.get_buffer("weight_u"), layer.get_buffer("weight_v")
-    matrix = weight.flatten(1)
-    with torch.autocast(weight.device.type, enabled=False):
-        if layer.training:
-            with torch.no_grad():
-                v.copy_(F.normalize(matrix.t() @ u, dim=0))
-                u.copy_(F.normalize(matrix @ v, dim=0))
-        # Copies: another forward pass may change u and v before the backward pass of this one.
-        sigma = u.clone() @ (matrix @ v.clone())
-        layer.weight = weight / sigma
-
-
-def _remove_weight(layer: nn.Module, _: object, __: object) -> None:
-    del layer.weight

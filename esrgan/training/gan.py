@@ -1,27 +1,22 @@
 """The GAN stage: what ESRGAN adds to the PSNR stage (paper, sections 3.2 and 3.3, equation 3)."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from esrgan.spectral_norm import iterate_spectral_norms
 from esrgan.training.learner import Buffers, Learner
 from esrgan.training.ranks import gather
 from esrgan.training.stage import Stage, Values, accumulate, target
 from esrgan.types import Batch, Prepared
 
-Generated = tuple[Tensor, Tensor]
-"""What the discriminator is to tell apart, (N, 3, H, W) both: sr, without its graph, and gt."""
-
 
 class AdversarialLoss(Protocol):
     """What generator and discriminator minimise, given logits of any shape."""
 
-    uses_real: bool
-
-    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor: ...
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor: ...
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]: ...
 
@@ -48,13 +43,18 @@ class AdversarialTerm(nn.Module):
 
 
 class GANTraining(Stage):
-    """An update of the generator, then one of the discriminator, on the same generated images.
+    """An update of both networks, by gradients at the weights that the iteration began with.
 
-    Both gradients are taken at the weights that the iteration began with. The discriminator stays
-    in training mode in every pass, so BatchNorm normalises real and generated images separately, as
-    in the authors' code. Means over "the batch" are those over all processes; where a batch is
-    computed in parts, they are those of a part, and so is BatchNorm: `num_micro_batches` saves
-    memory, but only with 1 is the step exactly that of the paper.
+    As the discriminator's weights do not change in between, it judges each image once: one graph
+    gives the generator's gradient at sr and then that of the discriminator's weights. In every bit
+    they are those of the published code, which judges sr twice and, in a relativistic loss, gt too.
+    What passes leave behind is not: BatchNorm's running statistics, which nothing in training
+    reads, move once per image. Spectral norms are iterated as often as there.
+
+    The discriminator stays in training mode, so BatchNorm normalises real and generated images
+    separately, as in the authors' code. Means over "the batch" are those over all processes; where
+    a batch is computed in parts, they are those of a part, and so is BatchNorm: `num_micro_batches`
+    saves memory, but only with 1 is the step exactly that of the paper.
 
     Args:
         discriminator: maps images, (N, 3, H, W) in [0, 1], to logits.
@@ -105,26 +105,24 @@ class GANTraining(Stage):
     def training_step(self, batch: Batch, batch_idx: int) -> Values:
         """Update both networks and the EMA; returns what is logged, on the device."""
         parts = self.begin(batch)
+        before = Buffers(self.discriminator)
+        self.opponent.optimizer.zero_grad()
         since = self.iteration - self.warmup_iterations
         if since >= 0 and (since + 1) % self.steps_per_generator_step == 0:
-            values, generated = self._train_generator(parts)
+            values, opposite = self._train_generator(parts)
         else:
-            with torch.no_grad():
-                values, generated = {}, [(self._sr(images), self._real(images)) for images in parts]
-        return self.end(values | self._train_discriminator(generated))
+            values, opposite = {}, self._judge(parts)
+        norm = self.opponent.update(
+            list(opposite.values()), before=before, iteration=self.iteration
+        )
+        return self.end(values | opposite | {"discriminator_gradient_norm": norm})
 
-    def _sr(self, images: Prepared) -> Tensor:
-        sr: Tensor = self.generator(images.lq)
-        return sr.to(images.gt.dtype)  # the losses are computed in full precision
-
-    def _real(self, images: Prepared) -> Tensor:
-        return target(self.adversarial, images)
-
-    def _train_generator(self, parts: list[Prepared]) -> tuple[Values, list[Generated]]:
-        before = Buffers(self.generator, self.discriminator)
+    def _train_generator(self, parts: list[Prepared]) -> tuple[Values, Values]:
+        """Update the generator, give the discriminator its gradient; the figures of both."""
+        before = Buffers(self.generator)
         self.learner.optimizer.zero_grad()
         values: Values = {}
-        generated: list[Generated] = []
+        opposite: Values = {}
         squares = parts[0].lq.new_zeros(2)  # squared norms of the gradients' two parts at sr
         for images in parts:
             sr = self._sr(images)
@@ -132,17 +130,31 @@ class GANTraining(Stage):
             # Each loss sends its gradient as far as the images and is forgotten: VGG and
             # discriminator need their memory one after the other, and the parts can be compared.
             content, terms = self._content_gradient(leaf, images)
-            term = self._adversarial_term(leaf, self._real(images)) / len(parts)
-            adversarial = torch.autograd.grad(term, leaf)[0]
+            adversarial, term, figures = self._adversarial_gradient(leaf, images)
             torch.autograd.backward([sr], [content + adversarial])
             accumulate(values, terms | {"adversarial": term})
+            accumulate(opposite, figures)
             squares += torch.stack([part.square().sum() for part in (content, adversarial)])
-            generated.append((sr.detach(), self._real(images)))
-        figures = [*values.values(), squares]
-        norm = self.learner.update(figures, before=before, iteration=self.iteration)
+        norm = self.learner.update(
+            [*values.values(), squares], before=before, iteration=self.iteration
+        )
         of_content, of_adversarial = squares.sqrt().unbind()
         share = of_adversarial / (of_content + of_adversarial)
-        return values | {"gradient_norm": norm, "adversarial_share": share}, generated
+        return values | {"gradient_norm": norm, "adversarial_share": share}, opposite
+
+    def _judge(self, parts: list[Prepared]) -> Values:
+        """Give the discriminator its gradient, where the generator waits; its figures."""
+        opposite: Values = {}
+        for images in parts:
+            with torch.no_grad():
+                sr = self._sr(images)
+            logits = self._logits(target(self.adversarial, images)), self._logits(sr)
+            accumulate(opposite, self._discriminator_gradient(*logits))
+        return opposite
+
+    def _sr(self, images: Prepared) -> Tensor:
+        sr: Tensor = self.generator(images.lq)
+        return sr.to(images.gt.dtype)  # the losses are computed in full precision
 
     def _content_gradient(self, sr: Tensor, images: Prepared) -> tuple[Tensor, Values]:
         """The gradient at sr of all losses but the adversarial one, and these losses."""
@@ -153,27 +165,25 @@ class GANTraining(Stage):
             gradient += torch.autograd.grad(terms[name], sr)[0]
         return gradient, terms
 
-    def _adversarial_term(self, sr: Tensor, gt: Tensor) -> Tensor:
-        """What the generator is to minimise, weighted; its gradient reaches `sr` only."""
+    def _adversarial_gradient(self, sr: Tensor, images: Prepared) -> tuple[Tensor, Tensor, Values]:
+        """The weighted adversarial term's gradient at sr, the term, the discriminator's figures."""
         loss = self.adversarial.loss
-        with _frozen(self.discriminator):
-            real = self._logits(gt) if loss.uses_real else None
-            fake = self._logits(sr)
-        return self.adversarial.weight * loss.generator(real, fake)
+        real, fake = self._logits(target(self.adversarial, images)), self._logits(sr)
+        term = self.adversarial.weight * loss.generator(real.detach(), fake)
+        term = term / self.num_micro_batches
+        (gradient,) = torch.autograd.grad(term, sr, retain_graph=True)
+        iterate_spectral_norms(self.discriminator)
+        return gradient, term, self._discriminator_gradient(real, fake)
 
-    def _train_discriminator(self, generated: list[Generated]) -> Values:
-        before = Buffers(self.discriminator)
-        self.opponent.optimizer.zero_grad()
-        values: Values = {}
-        for sr, gt in generated:
-            real, fake = self._logits(gt), self._logits(sr)
-            real_term, fake_term = self.adversarial.loss.discriminator(real, fake)
-            torch.autograd.backward([(real_term + fake_term) / len(generated)])
-            terms = {"discriminator_real": real_term, "discriminator_fake": fake_term}
-            terms |= self._figures(real.detach(), fake.detach())
-            accumulate(values, {name: term / len(generated) for name, term in terms.items()})
-        norm = self.opponent.update(list(values.values()), before=before, iteration=self.iteration)
-        return values | {"discriminator_gradient_norm": norm}
+    def _discriminator_gradient(self, real: Tensor, fake: Tensor) -> Values:
+        """Send the discriminator's loss back into its weights, and no further; its figures."""
+        real_term, fake_term = self.adversarial.loss.discriminator(real, fake)
+        weights = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
+        loss = (real_term + fake_term) / self.num_micro_batches
+        torch.autograd.backward([loss], inputs=weights)
+        values = {"discriminator_real": real_term, "discriminator_fake": fake_term}
+        values |= self._figures(real.detach(), fake.detach())
+        return {name: value / self.num_micro_batches for name, value in values.items()}
 
     def _figures(self, real: Tensor, fake: Tensor) -> Values:
         """How the discriminator fares, by its logits."""
@@ -192,19 +202,6 @@ class GANTraining(Stage):
 
     def warnings(self, values: Mapping[str, float]) -> dict[str, str]:
         return gan_warnings(values)
-
-
-@contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
-    """Passes inside build no graph for the gradients of the weights."""
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
-    for weight in weights:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight in weights:
-            weight.requires_grad_(True)
 
 
 # Healthy runs of ESRGAN log discriminator losses of 0.05 to 0.9 in sum, and gaps between the mean

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import spectral_norm
 
-from esrgan.networks.discriminators import add_spectral_norm
+from esrgan.spectral_norm import add_spectral_norm
 
 
 def make_conv(num_out: int = 6) -> nn.Conv2d:
