@@ -58,8 +58,8 @@ def gan_table(sizes: Sizes) -> Table:
     }
     notes = (
         " Five passes of the discriminator are those of BasicSR, which takes the means in its step "
-        "for constants; four are enough with the gradient of the paper, as in train.py. VGG19 has "
-        "random weights, which cost what the real ones do."
+        "for constants, four those of the authors' code; train.py has the same gradients from two. "
+        "VGG19 has random weights, which cost what the real ones do."
     )
     return _table("GAN step", sizes, forms, notes)
 
