@@ -1,13 +1,12 @@
-"""A network applied to a whole image; images as tensors, and back; and what a network takes."""
+"""A network applied to a whole image; images as tensors, and back."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from esrgan.types import Image, Pixels
 from esrgan.weights import Generator, multiple_of
@@ -17,13 +16,6 @@ _INTEGERS: dict[np.dtype[Any], torch.dtype] = {
     np.dtype(np.uint8): torch.uint8,
     np.dtype(np.uint16): torch.int32,
 }
-
-_SPREADS = 6.5
-"""Overlap of tiles, in standard deviations of a network's effective receptive field.
-
-With it no value of 8 bits of a tiled image was more than one level off that of the whole: 52 pixels
-for 6 blocks (43 to 48 sufficed, with Real-ESRGAN's weights), 99 for 23 (96 sufficed).
-"""
 
 
 def upscale(network: Generator, lq: Image) -> Image:
@@ -103,45 +95,3 @@ def to_pixels(sr: Tensor, dtype: np.dtype[Any]) -> Pixels:
 def at_least_float32(dtype: torch.dtype) -> torch.dtype:
     """Half precisions lack the digits of integers, even of some with 8 bits."""
     return torch.promote_types(dtype, torch.float32)
-
-
-class Footprint(NamedTuple):
-    """What a network takes for each pixel of its input: surroundings, and memory."""
-
-    overlap: int
-    """Pixels of the input around a tile on which its result depends: its receptive field.
-
-    Each 3×3 convolution can hand on what happens one pixel further; for the network of the paper
-    that makes 347 pixels. But what arrives falls like the sum of as many random steps, a Gaussian
-    whose variance is the sum of those of the kernels (Luo et al., "Understanding the effective
-    receptive field in deep convolutional neural networks", NIPS 2016): it grows with the root of
-    the depth. So a few standard deviations are enough where they are less.
-    """
-
-    elements: int
-    """Numbers in the largest input or output of a convolution."""
-
-
-def measure_footprint(network: Generator) -> Footprint:
-    """Found by looking at each convolution while a few pixels pass, in evaluation mode."""
-    multiple = multiple_of(network)
-    side = 8 * multiple
-    reach = variance = 0.0
-    largest = 3 * side**2
-
-    def look(convolution: nn.Conv2d, inputs: tuple[Tensor], output: Tensor) -> None:
-        nonlocal reach, variance, largest
-        step, kernel = side / inputs[0].shape[-1], convolution.kernel_size[0]
-        reach += step * (kernel // 2)
-        variance += step**2 * (kernel**2 - 1) / 12  # of equal weights
-        largest = max(largest, inputs[0].numel(), output.numel())
-
-    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    hooks = [convolution.register_forward_hook(look) for convolution in convolutions]
-    weights = next(network.parameters())
-    with computing_exactly(weights.device):
-        network(weights.new_zeros(1, 3, side, side))
-    for hook in hooks:
-        hook.remove()
-    overlap = math.ceil(min(reach, _SPREADS * math.sqrt(variance)) / multiple) * multiple
-    return Footprint(overlap=overlap, elements=math.ceil(largest / side**2))

@@ -2,8 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from itertools import count, product
-from typing import NamedTuple, Self
+from itertools import product
 
 import numpy as np
 import torch
@@ -13,10 +12,11 @@ from esrgan.hardware import free_memory
 from esrgan.inference.network import (
     at_least_float32,
     computing_exactly,
-    measure_footprint,
     to_pixels,
     to_tensor,
 )
+from esrgan.inference.stages import apply_network, measure_footprint
+from esrgan.inference.windows import Window, side_for
 from esrgan.types import Pixels
 from esrgan.weights import Generator, multiple_of, scale_of
 
@@ -25,54 +25,6 @@ INT32_MAX = 2**31 - 1  # numbers in a tensor: some of torch's functions on GPUs 
 # Bytes that a tile may take on a CPU: 1.75 GiB, so that with a result of 100 megapixels it is 2.
 # Larger tiles save the time of overlaps, but ever less of it.
 CPU_LIMIT = 7 << 28
-
-
-class Window(NamedTuple):
-    """A rectangle in pixels; the ends are behind its last row and column."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    @property
-    def height(self) -> int:
-        return self.bottom - self.top
-
-    @property
-    def width(self) -> int:
-        return self.right - self.left
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        return slice(self.top, self.bottom), slice(self.left, self.right)
-
-    def scaled(self, scale: int) -> Self:
-        """The same rectangle of the image that is `scale` times as large."""
-        return type(self)(*(scale * edge for edge in self))
-
-    def seen_from(self, other: Self) -> Self:
-        """Counted from the corner of a window around it."""
-        rows, columns = (edge - other.top for edge in self[:2]), (e - other.left for e in self[2:])
-        return type(self)(*rows, *columns)
-
-    def grown(self, pixels: int, *, within: Self) -> Self:
-        """With more pixels on each side, as far as the image has them."""
-        return type(self)(
-            max(self.top - pixels, within.top),
-            min(self.bottom + pixels, within.bottom),
-            max(self.left - pixels, within.left),
-            min(self.right + pixels, within.right),
-        )
-
-    def split(self, side: int, *, multiple: int) -> list[Self]:
-        """Windows of about equal size that make up this one, no side of them longer than `side`.
-
-        They begin at multiples of `multiple`, as this one does; `side` must not be less than it.
-        """
-        rows = _parts(self.top, self.bottom, side, multiple)
-        columns = _parts(self.left, self.right, side, multiple)
-        return [type(self)(*row, *column) for row in rows for column in columns]
 
 
 class Upscaler:
@@ -158,7 +110,7 @@ class Upscaler:
             return max(self._tile, self._multiple)
         # Measured on a CPU: networks that enlarge by 4 take 2.1 to 2.4 of their largest maps, those
         # of scale 1, 2.5 to 3.0; and outputs are held in float32, all eight of an ensemble twice.
-        overlap, elements = self._footprint
+        overlap, elements = self._footprint.overlap, self._footprint.elements
         maps = 3 * elements * self._weights.element_size()
         outputs = (16 if self._self_ensemble else 4) * 3 * self.scale**2 * torch.float32.itemsize
         memory = memory_for_a_tile(self._weights.device)
@@ -192,8 +144,8 @@ class Upscaler:
         outer = window.grown(self._footprint.overlap, within=image)
         with computing_exactly(self._weights.device):
             lq = to_tensor(pixels[outer.slices], multiple=self._multiple, like=self._weights)
-            sr = self._mean_of_turns(lq) if self._self_ensemble else self._network(lq)
-        sr = sr[(0, slice(None), *window.seen_from(outer).scaled(self.scale).slices)]
+            inner = window.seen_from(outer)
+            sr = (self._mean_of_turns if self._self_ensemble else self._apply)(lq, inner)[0]
         if not torch.isfinite(sr).all():
             dtype, reason = self._weights.dtype, "its weights have diverged"
             if dtype in (torch.float16, torch.bfloat16):
@@ -201,12 +153,17 @@ class Upscaler:
             raise ValueError(f"the network's output is not finite: {reason}")
         return to_pixels(sr, pixels.dtype)
 
-    def _mean_of_turns(self, lq: Tensor) -> Tensor:
+    def _apply(self, lq: Tensor, wanted: Window) -> Tensor:
+        return apply_network(self._network, self._footprint, lq, wanted=wanted)
+
+    def _mean_of_turns(self, lq: Tensor, wanted: Window) -> Tensor:
         outputs = []
         for mirrored, quarters in product((False, True), range(4)):
             turned = torch.rot90(lq.flip(-1) if mirrored else lq, quarters, (-2, -1))
-            sr = torch.rot90(self._network(turned), -quarters, (-2, -1))
-            outputs.append(sr.flip(-1) if mirrored else sr)
+            whole = Window(0, turned.shape[-2], 0, turned.shape[-1])
+            sr = torch.rot90(self._apply(turned, whole), -quarters, (-2, -1))
+            sr = sr.flip(-1) if mirrored else sr
+            outputs.append(sr[(..., *wanted.scaled(self.scale).slices)])
         stacked = torch.stack(outputs)
         return stacked.to(at_least_float32(stacked.dtype)).mean(dim=0)
 
@@ -217,24 +174,6 @@ def _require_rgb(pixels: Pixels) -> None:
         raise ValueError(
             f"the image is {pixels.dtype} {pixels.shape}: expected RGB, uint8 or uint16 (H, W, 3)"
         )
-
-
-def _parts(begin: int, end: int, side: int, multiple: int) -> list[tuple[int, int]]:
-    cells = -(-(end - begin) // multiple)
-    number = -(-cells // (side // multiple))
-    cuts = [begin + cells * part // number * multiple for part in range(number)]
-    return list(zip(cuts, [*cuts[1:], end], strict=True))
-
-
-def side_for(image: Window, pixels: int, *, overlap: int, multiple: int, smallest: int) -> int:
-    """The longest side of tiles that have at most `pixels` with their overlap, or `smallest`."""
-    longest = max(image.height, image.width)
-    for parts in count(1):
-        side = -(-longest // (parts * multiple)) * multiple
-        tiles = (tile.grown(overlap, within=image) for tile in image.split(side, multiple=multiple))
-        if side <= smallest or max(tile.height * tile.width for tile in tiles) <= pixels:
-            return side
-    raise AssertionError("unreachable: sides become shorter")
 
 
 def memory_for_a_tile(device: torch.device) -> int:

@@ -118,6 +118,10 @@ class RRDBNet(nn.Module):
         initialise(self)
 
     def forward(self, lq: Tensor) -> Tensor:
+        return self.reconstruct(self.extract_features(lq))
+
+    def extract_features(self, lq: Tensor) -> Tensor:
+        """All before the enlargement: (N, features, H / unshuffle, W / unshuffle)."""
         if self.unshuffle > 1:
             height, width = lq.shape[-2:]
             if height % self.unshuffle or width % self.unshuffle:
@@ -126,17 +130,24 @@ class RRDBNet(nn.Module):
                     f"{self.unshuffle} for this network of scale {self.scale}: pad or crop it"
                 )
             lq = F.pixel_unshuffle(lq, self.unshuffle)
-        return self.from_cells(lq)
+        return self._features_of(lq)
 
-    def from_cells(self, cells: Tensor) -> Tensor:
-        """What follows the unshuffle, of which `cells` is the output: (N, 3 unshuffle², H, W)."""
-        features = self.conv_first(cells)
-        features = features + self.norm_body(self.conv_body(self.body(features)))
+    def reconstruct(self, features: Tensor) -> Tensor:
+        """The enlargement: (N, 3, H * scale, W * scale), from what `extract_features` returned."""
         for step, factor in enumerate(self.upsampling, start=1):
             features = F.interpolate(features, scale_factor=factor, mode="nearest")
             features = leaky_relu(self.get_submodule(f"conv_up{step}")(features))
         sr: Tensor = self.conv_last(leaky_relu(self.conv_hr(features)))
         return sr
+
+    def from_cells(self, cells: Tensor) -> Tensor:
+        """What follows the unshuffle, of which `cells` is the output: (N, 3 unshuffle², H, W)."""
+        return self.reconstruct(self._features_of(cells))
+
+    def _features_of(self, cells: Tensor) -> Tensor:
+        features = self.conv_first(cells)
+        deep: Tensor = features + self.norm_body(self.conv_body(self.body(features)))
+        return deep
 
 
 def scaled_kaiming_in_dense_blocks(network: nn.Module, *, scale: float) -> None:

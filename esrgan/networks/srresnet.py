@@ -63,8 +63,16 @@ class SRGANGenerator(nn.Module):
         self.conv_last = nn.Conv2d(num_features, 3, kernel_size=9, padding=4)
 
     def forward(self, lq: Tensor) -> Tensor:
+        return self.reconstruct(self.extract_features(lq))
+
+    def extract_features(self, lq: Tensor) -> Tensor:
+        """All before the enlargement: (N, features, H, W)."""
         features = self.prelu_first(self.conv_first(lq))
-        features = features + self.norm_body(self.conv_body(self.body(features)))
+        deep: Tensor = features + self.norm_body(self.conv_body(self.body(features)))
+        return deep
+
+    def reconstruct(self, features: Tensor) -> Tensor:
+        """The enlargement: (N, 3, H * scale, W * scale), from what `extract_features` returned."""
         for step, factor in enumerate(self.upsampling, start=1):
             features = F.pixel_shuffle(self.get_submodule(f"conv_up{step}")(features), factor)
             features = self.get_submodule(f"prelu_up{step}")(features)
@@ -116,8 +124,16 @@ class SRResNet(nn.Module):
         initialise(self)
 
     def forward(self, lq: Tensor) -> Tensor:
+        return self.reconstruct(self.extract_features(lq))
+
+    def extract_features(self, lq: Tensor) -> Tensor:
+        """All before the enlargement: (N, features, H, W)."""
         features = self.conv_first(lq)
-        features = features + self.norm_body(self.conv_body(self.body(features)))
+        deep: Tensor = features + self.norm_body(self.conv_body(self.body(features)))
+        return deep
+
+    def reconstruct(self, features: Tensor) -> Tensor:
+        """The enlargement: (N, 3, H * scale, W * scale), from what `extract_features` returned."""
         for step, factor in enumerate(self.upsampling, start=1):
             features = F.pixel_shuffle(self.get_submodule(f"conv_up{step}")(features), factor)
             features = F.relu(self.get_submodule(f"norm_up{step}")(features), inplace=True)

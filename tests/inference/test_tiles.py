@@ -4,15 +4,10 @@ import torch
 from torch import nn
 
 from esrgan.inference import upscaler
-from esrgan.inference.network import measure_footprint
-from esrgan.inference.upscaler import (
-    CPU_LIMIT,
-    Window,
-    is_out_of_memory,
-    memory_for_a_tile,
-    side_for,
-)
-from esrgan.networks import RRDBNet, SRGANGenerator, SRResNet
+from esrgan.inference.stages import measure_footprint
+from esrgan.inference.upscaler import CPU_LIMIT, is_out_of_memory, memory_for_a_tile
+from esrgan.inference.windows import Window, side_for
+from esrgan.networks import RRDBNet, SRGANGenerator, SRResNet, SRVGGNetCompact
 
 SMALL = {"num_features": 4, "num_blocks": 1}
 RNG = np.random.default_rng(0)
@@ -109,20 +104,23 @@ def test_the_released_networks_overlap_by_what_was_measured_and_little_more(num_
 @pytest.mark.parametrize(("scale", "unshuffle"), [(2, 2), (1, 4)])
 def test_folded_pixels_count_by_what_they_cover(scale, unshuffle):
     plain, folded = (
-        measure_footprint(RRDBNet(num_features=8, num_blocks=6, growth_channels=2, scale=n))
+        measure_footprint(RRDBNet(num_features=32, num_blocks=6, growth_channels=8, scale=n))
         for n in (4, scale)
     )
     assert folded.overlap % unshuffle == 0
     assert abs(folded.overlap - plain.overlap * unshuffle) <= unshuffle
     assert folded.elements == plain.elements / unshuffle**2
+    assert folded.enlarged == plain.enlarged / unshuffle**2
+    assert folded.reach == plain.reach
 
 
-def test_the_largest_map_is_that_of_the_enlarged_features_or_of_the_dense_block():
-    enlarged = RRDBNet(num_features=8, num_blocks=1, growth_channels=4)
-    assert measure_footprint(enlarged).elements == 8 * 4**2
-    dense = RRDBNet(num_features=8, num_blocks=1, growth_channels=4, scale=1, unshuffle=1)
-    assert measure_footprint(dense).elements == 8 + 4 * 4
-    assert measure_footprint(SRResNet(num_features=8, num_blocks=1)).elements == 8 * 4**2
+def test_the_largest_maps_are_those_of_the_dense_block_and_of_the_enlarged_features():
+    dense = measure_footprint(RRDBNet(num_features=8, num_blocks=1, growth_channels=4))
+    assert (dense.elements, dense.enlarged) == (8 + 4 * 4, 8 * 4**2)
+    residual = measure_footprint(SRResNet(num_features=8, num_blocks=1))
+    assert (residual.elements, residual.enlarged) == (8, 8 * 4**2)
+    whole = measure_footprint(SRVGGNetCompact(num_features=8, num_convs=1))
+    assert (whole.elements, whole.enlarged) == (3 * 4**2, 0)  # what is shuffled into pixels
 
 
 def test_the_network_is_only_looked_at():

@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from esrgan.inference import Upscaler, upscale
-from esrgan.inference.network import measure_footprint
+from esrgan.inference.stages import measure_footprint
+from esrgan.inference.windows import Window
 from esrgan.networks import RRDBNet, SRGANGenerator, SRResNet
 
 SMALL = {"num_features": 4, "num_blocks": 1}
@@ -141,7 +142,7 @@ def test_the_ensemble_is_the_mean_over_flips_and_rotations_before_rounding(foldi
 
 def test_the_mean_of_half_precision_is_not_rounded_to_it(folding):
     upscaler = Upscaler(folding, dtype=torch.bfloat16, self_ensemble=True)
-    mean = upscaler._mean_of_turns(torch.rand(1, 3, 8, 8, dtype=torch.bfloat16))
+    mean = upscaler._mean_of_turns(torch.rand(1, 3, 8, 8, dtype=torch.bfloat16), Window(0, 8, 0, 8))
     assert mean.dtype == torch.float32
 
 
