@@ -8,12 +8,16 @@ newest release or checkpoint. What the output's name ends in says what is writte
   .onnx         a program: `lq` in, `sr` out, RGB in [0, 1], (N, 3, H, W), of any size; with
                 --no-padding of multiples only (x2: of 2, x1: of 4), for programs that convert it
 
---layout gives RRDB's layers the names that a program expects: basicsr (today's, also
-Real-ESRGAN's), esrgan (the ESRGAN repository, BSRGAN) or 2018 (the first release).
+What other programs cannot see in a file of weights (BatchNorm, another residual scaling, fewer
+growth channels, another activation) is computed into the weights, so that they read the same
+network; --as-trained leaves it. --layout gives RRDB's layers the names that a program expects:
+basicsr (today's, also Real-ESRGAN's), esrgan (the ESRGAN repository, BSRGAN) or 2018 (the first
+release).
 
 example: export.py experiments/esrgan --output esrgan.safetensors
 """
 
+import sys
 from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,6 +46,7 @@ class Arguments:
     half: bool
     scale: int | None
     no_padding: bool
+    as_trained: bool
     weights: str | None
     overwrite: bool
 
@@ -60,6 +65,7 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     add("--half", action="store_true", help="float16 in the file, for half its size")
     add("--scale", type=int, metavar="N", help="3, where an older file of RRDB does not tell")
     add("--no-padding", action="store_true", help="for .onnx of x2 and x1: take multiples only")
+    add("--as-trained", action="store_true", help="the network of the run, whoever reads it")
     add("--weights", choices=("ema", "raw"), help="of a checkpoint that has both; default: ema")
     add("--overwrite", action="store_true", help="write over an earlier file")
     return Arguments(**vars(parser.parse_args(argv)))
@@ -68,19 +74,11 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
 def _export(arguments: Arguments) -> None:
     _check_arguments(arguments)
     source = _find_source(arguments.source, weights=arguments.weights)
-    output, overwrite = arguments.output, arguments.overwrite
+    output = arguments.output
     if output.exists() and output.samefile(source):
         raise ValueError(f"{source} is what is exported: choose another --output")
     # Not before: torch takes seconds, which --help and a mistake need not wait for
-    import torch
-
-    from esrgan.weights import (
-        KEY_LAYOUTS,
-        architecture_of,
-        multiple_of,
-        save_onnx,
-        save_release,
-    )
+    from esrgan.weights import architecture_of
 
     network, metadata = _read_network(source, weights=arguments.weights, scale=arguments.scale)
     architecture = architecture_of(network)
@@ -91,22 +89,54 @@ def _export(arguments: Arguments) -> None:
     form = ", ".join(f"{name} {value}" for name, value in architecture.items())
     print(f"{source}: {count:,} parameters, {form}")
     output.parent.mkdir(parents=True, exist_ok=True)
-    if output.suffix == ".onnx":
-        padding = not arguments.no_padding
-        difference = save_onnx(
-            output, network, metadata=metadata, padding=padding, overwrite=overwrite
-        )
-        multiple = 1 if padding else multiple_of(network)
-        sides = f", sides that are multiples of {multiple}" if multiple > 1 else ""
-        about = f"float32{sides}, at most {difference:.1e} from PyTorch's output"
-    else:
-        dtype = torch.float16 if arguments.half else torch.float32
-        layout = KEY_LAYOUTS[arguments.layout or "basicsr"]
-        save_release(
-            output, network, metadata=metadata, layout=layout, dtype=dtype, overwrite=overwrite
-        )
-        about = str(dtype).removeprefix("torch.")
+    write = _write_program if output.suffix == ".onnx" else _write_weights
+    about = write(network, metadata, arguments)
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, {about}")
+
+
+def _write_program(network: "Generator", metadata: dict[str, str], arguments: Arguments) -> str:
+    """Returns what there is to say of the file."""
+    from esrgan.weights import multiple_of, save_onnx
+
+    padding, overwrite = not arguments.no_padding, arguments.overwrite
+    difference = save_onnx(
+        arguments.output, network, metadata=metadata, padding=padding, overwrite=overwrite
+    )
+    multiple = 1 if padding else multiple_of(network)
+    sides = f", sides that are multiples of {multiple}" if multiple > 1 else ""
+    return f"float32{sides}, at most {difference:.1e} from PyTorch's output"
+
+
+def _write_weights(network: "Generator", metadata: dict[str, str], arguments: Arguments) -> str:
+    """Returns what there is to say of the file."""
+    import torch
+
+    from esrgan.weights import (
+        KEY_LAYOUTS,
+        note_for_others,
+        portable,
+        save_release,
+        unseen_by_others,
+    )
+
+    output = arguments.output
+    written = network if arguments.as_trained else portable(network)
+    dtype = torch.float16 if arguments.half else torch.float32
+    layout = KEY_LAYOUTS[arguments.layout or "basicsr"]
+    save_release(
+        output,
+        written,
+        metadata=metadata,
+        layout=layout,
+        dtype=dtype,
+        overwrite=arguments.overwrite,
+    )
+    if written is not network:
+        settings = ", ".join(unseen_by_others(network))
+        print(f"computed into the weights, because other programs do not see it: {settings}")
+    if said := note_for_others(written, name=output.name):
+        sys.stderr.write(f"note: {said}\n")
+    return str(dtype).removeprefix("torch.")
 
 
 def _check_arguments(arguments: Arguments) -> None:
@@ -122,6 +152,8 @@ def _check_arguments(arguments: Arguments) -> None:
             )
     elif arguments.layout:
         raise ValueError("--layout has no effect on .onnx: what runs it does not read the names")
+    elif arguments.as_trained:
+        raise ValueError("--as-trained has no effect on .onnx: a program is whole as it is")
     elif arguments.half:
         raise ValueError(
             "--half is for weights: an .onnx file is checked against PyTorch to 1e-4, which "

@@ -133,7 +133,14 @@ def _interpolate(arguments: Arguments) -> None:
     # Here because torch takes seconds, and a mistake in the arguments is to be told at once
     from esrgan.hardware import choose_device, naming_memory
     from esrgan.inference import upscale
-    from esrgan.weights import interpolate, lineage_warning, load_generator, save_release, scale_of
+    from esrgan.weights import (
+        interpolate,
+        lineage_warning,
+        load_generator,
+        note_for_others,
+        save_release,
+        scale_of,
+    )
 
     parents = {"A": find_weights(arguments.a), "B": find_weights(arguments.b)}
     device = choose_device(arguments.device)
@@ -159,6 +166,8 @@ def _interpolate(arguments: Arguments) -> None:
     for path, alpha in arguments.weights.items():
         about = {"alpha": str(alpha), **origin}
         save_release(path, interpolate(a, b, alpha), metadata=about, overwrite=overwrite)
+        if said := note_for_others(a, name=path.name):
+            sys.stderr.write(f"note: {said}\n")
     for path, picture in pictures.items():
         write_png(path, picture, overwrite=overwrite)
     if arguments.gif:

@@ -124,13 +124,12 @@ def train(cfg: "DictConfig") -> int:
         generator = new_generator(cfg) if state is None else continued_generator(cfg, state)
         stage = instantiate(cfg.training, generator=generator, _convert_="all")
         start_discriminator(stage, cfg.init_discriminator_from if state is None else None)
-        stop = training.StopSignal()
         after_iteration = training.AfterIteration(
             iterations=cfg.iterations,
             log=training.TrainingLog(every=cfg.log_every),
             validation=validation,
             checkpoints=instantiate(cfg.checkpoints, folder=run.folder.checkpoints),
-            stop=stop,
+            stop=training.StopSignal(),
             resume_from=state,
             from_weights=bool(cfg.init_from),
             settings=settings,
@@ -146,6 +145,7 @@ def train(cfg: "DictConfig") -> int:
         first = start if is_pending or state is None else start + 1
         _begin(run, trainer, loggers, settings, first=first, history=history)
         if first <= cfg.iterations:
+            _say_who_reads(generator, run.folder)
             trainer.fit(stage, data)
         return _end(run.folder, trainer, generator, after_iteration, resumed=bool(cfg.resume))
 
@@ -209,6 +209,13 @@ def _begin(
         )
 
 
+def _say_who_reads(generator: "Generator", run: "RunFolder") -> None:
+    from esrgan.weights import note_for_others
+
+    if said := note_for_others(generator, name=run.release.name):
+        log.info("note: %s", said)
+
+
 def _quieten_lightning() -> None:
     """Leave out its hints, and warnings of what is meant to be: the EMA is in evaluation mode."""
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
@@ -250,6 +257,7 @@ def _end(
         about = run.describe(state)
         save_release(run.release, generator, metadata=about, overwrite=is_damaged)
     log.info("the trained generator is %s", run.release)
+    _say_who_reads(generator, run)
     if best := after.checkpoints.best(after.course.start):
         log.info("%s", best)
     return 0

@@ -129,9 +129,10 @@ def _build_rrdb(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> net
     if channels != 3 * unshuffle**2:
         raise ValueError(f"conv_first takes {channels} channels; RGB networks take 3, 12 or 48")
     num_steps = _count(state, r"conv_up(\d+)\.weight")
-    is_by_3 = num_steps == unshuffle == 1 and declared.get("scale") == 3
+    # One step may be of 3: its layers do not show it
+    is_by_3 = num_steps == 1 and unshuffle in (1, 3) and declared.get("scale") == 3 // unshuffle
     return networks.RRDBNet(
-        scale=3 if is_by_3 else 2**num_steps // unshuffle,
+        scale=(3 if is_by_3 else 2**num_steps) // unshuffle,
         num_features=num_features,
         num_blocks=_count(state, r"body\.(\d+)\.rdb1\.conv1\.weight"),
         growth_channels=_conv_shape(state, "body.0.rdb1.conv1.weight")[0],

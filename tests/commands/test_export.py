@@ -50,8 +50,9 @@ def num_blocks(path):
 
 def test_weights_are_written_with_all_that_was_said_of_them(run, release, tmp_path):
     output = tmp_path / "new" / "a.safetensors"
-    code, printed, errors = run(release, "--output", output)
-    assert (code, errors) == (0, "")
+    code, printed, errors = run(release, "--output", output, "--as-trained")
+    assert code == 0
+    assert errors.startswith("note: programs that read weights by spandrel")
     count = sum(parameter.numel() for parameter in tiny().parameters())
     assert f"gan.pth: {count:,} parameters, network RRDBNet, scale 4, " in printed
     assert f"a.safetensors: {output.stat().st_size / 1e6:.1f} MB, float32" in printed
@@ -61,6 +62,21 @@ def test_weights_are_written_with_all_that_was_said_of_them(run, release, tmp_pa
         metadata = file.metadata()
     assert json.loads(metadata["architecture"])["num_blocks"] == 1
     assert read_metadata(output) == {"recipe": '{"lr": 1}', "run": "gan", "scale": "4"}
+
+
+def test_what_others_do_not_see_is_computed_into_the_weights(run, release, tmp_path):
+    output = tmp_path / "a.pth"
+    code, printed, errors = run(release, "--output", output)
+    assert (code, errors) == (0, "")
+    assert "computed into the weights, because other programs do not see it: growth_cha" in printed
+    assert load_generator(output).architecture["growth_channels"] == 32
+
+
+def test_a_network_that_others_never_read_is_named(run, tmp_path):
+    save_release(tmp_path / "x3.pth", RRDBNet(num_blocks=1, scale=3), metadata={})
+    code, _, errors = run(tmp_path / "x3.pth", "--output", tmp_path / "a.pth")
+    assert code == 0
+    assert "or read another network: they take its enlargement by 3 for one by 2" in errors
 
 
 @pytest.mark.parametrize(

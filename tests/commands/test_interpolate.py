@@ -31,9 +31,7 @@ def run(call):
 def tiny(seed, *, num_blocks=1):
     """Its output is a picture, not nearly black."""
     torch.manual_seed(seed)
-    network = RRDBNet(
-        num_features=4, num_blocks=num_blocks, growth_channels=4, initialise=lambda _: None
-    )
+    network = RRDBNet(num_features=4, num_blocks=num_blocks, initialise=lambda _: None)
     with torch.no_grad():
         network.conv_last.weight.mul_(8)
         network.conv_last.bias.fill_(0.5)

@@ -167,6 +167,8 @@ def test_another_run_starts_from_released_weights(server, settings, finished, tm
     training = server.start(tmp_path, others | release | {"generator": "from_file"})
     assert training.wait() == 0
     assert f"{finished / RELEASE}: " in training.stdout
+    # at the start and at the end: the network has fewer growth channels than spandrel expects
+    assert training.stdout.count("note: programs that read weights by spandrel (chaiNNer") == 2
     state = read_newest(training.run / "checkpoints")
     assert_equal(state["generator"], load_state_dict_file(finished / RELEASE))
 
