@@ -183,6 +183,11 @@ def test_published_gan_settings_are_as_published(experiment: str, expected: obje
     assert (cfg.batch_size, cfg.scale) == (16, 4)
 
 
+@pytest.mark.parametrize("experiment", ["rrdb_psnr_basicsr", "esrgan_basicsr"])
+def test_basicsrs_average_has_no_warm_up(experiment: str) -> None:
+    assert not composed(experiment).training.ema_warmup
+
+
 LAYERS_OF_FIVE = {
     "conv1_2": 0.1,
     "conv2_2": 0.1,
@@ -201,7 +206,7 @@ def test_real_esrgans_first_stage_is_as_published(experiment: str) -> None:
     assert (training.optimizer.lr, list(training.optimizer.betas)) == (2e-4, [0.9, 0.99])
     assert training.schedule._target_.endswith("ConstantLR")
     assert training.schedule.factor == 1
-    assert training.ema_decay == 0.999
+    assert (training.ema_decay, training.ema_warmup) == (0.999, False)
     ((name, loss),) = training.losses.items()
     assert (name, loss.weight, loss.loss._target_) == ("pixel", 1.0, "torch.nn.L1Loss")
     assert loss.sharpened_gt
@@ -217,7 +222,7 @@ def test_real_esrgan_is_as_published(experiment: str) -> None:
     for learner in (training, training.discriminator):
         assert (learner.optimizer.lr, list(learner.optimizer.betas)) == (1e-4, [0.9, 0.99])
         assert learner.schedule._target_.endswith("ConstantLR")
-    assert training.ema_decay == 0.999
+    assert (training.ema_decay, training.ema_warmup) == (0.999, False)
     assert (training.warmup_iterations, training.steps_per_generator_step) == (0, 1)
     losses = training.losses
     assert {name: loss.weight for name, loss in losses.items()} == {

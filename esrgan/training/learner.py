@@ -105,6 +105,8 @@ class Learner(nn.Module):
         guard: takes the updates, unless a gradient is not finite.
         ema_decay: how much of the exponential moving average of the weights stays per iteration,
             e.g. 0.999; None: there is no EMA.
+        ema_warmup: let less of it stay in the first iterations, or it would remember the random
+            first weights for several times 1 / (1 - decay) of them. False is BasicSR's EMA.
 
     Attributes:
         ema: a frozen copy of the network, so that validation, checkpoints and releases read the
@@ -122,6 +124,7 @@ class Learner(nn.Module):
         schedule: MakeSchedule,
         guard: FiniteGuard,
         ema_decay: float | None,
+        ema_warmup: bool = True,
     ) -> None:
         super().__init__()
         if ema_decay is not None and not 0 < ema_decay < 1:
@@ -133,7 +136,7 @@ class Learner(nn.Module):
         self.ema = (
             None if ema_decay is None else deepcopy(self.network).requires_grad_(False).eval()
         )
-        self.guard, self.ema_decay = guard, ema_decay
+        self.guard, self.ema_decay, self.ema_warmup = guard, ema_decay, ema_warmup
         with _naming("optimizer", optimizer):
             self.optimizer = optimizer(self.network.parameters())
         with _naming("schedule", schedule):
@@ -167,14 +170,15 @@ class Learner(nn.Module):
         Buffers (the running statistics of BatchNorm) are copied: they are averages already.
 
         Args:
-            iteration: counted from 0. At first less of the EMA stays, or it would remember the
-                random first weights for several times 1 / (1 - decay) iterations.
+            iteration: counted from 0.
             taken: where it is false, nothing changes. A tensor, so that the decision needs no
                 synchronisation with the host.
         """
         if self.ema is None or self.ema_decay is None:
             return
-        decay = min(self.ema_decay, (1 + iteration) / (10 + iteration))
+        decay = self.ema_decay
+        if self.ema_warmup:
+            decay = min(decay, (1 + iteration) / (10 + iteration))
         ema: list[Tensor] = list(self.ema.parameters())
         weights: list[Tensor] = list(self.network.parameters())
         differences = torch._foreach_sub(weights, ema)

@@ -8,7 +8,6 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 from torch.utils import deterministic
 
 from esrgan.training.learner import FiniteGuard, Learner, MakeOptimizer, MakeSchedule
@@ -47,6 +46,7 @@ class Stage(LightningModule):
         optimizer: completed with the generator's parameters.
         schedule: completed with the optimizer; counts iterations.
         ema_decay: how much of the EMA of the generator stays per iteration; None: there is no EMA.
+        ema_warmup: whether less of it stays at first, as in `Learner`.
         guard: takes the generator's updates, unless a gradient is not finite.
         num_micro_batches: parts that a batch is computed in, one after the other, to save memory.
         seed: every random number of a step follows from it, the iteration and the rank.
@@ -69,6 +69,7 @@ class Stage(LightningModule):
         num_micro_batches: int,
         seed: int,
         prepare: Prepare = from_bytes,
+        ema_warmup: bool = True,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -84,7 +85,12 @@ class Stage(LightningModule):
                     "are made, or sharpened_gt=false"
                 )
         self.learner = Learner(
-            generator, optimizer=optimizer, schedule=schedule, guard=guard, ema_decay=ema_decay
+            generator,
+            optimizer=optimizer,
+            schedule=schedule,
+            guard=guard,
+            ema_decay=ema_decay,
+            ema_warmup=ema_warmup,
         )
         self.losses = nn.ModuleDict({k: v for k, v in losses.items() if v is not None})
         self.num_micro_batches, self.seed, self.prepare = num_micro_batches, seed, prepare
@@ -194,26 +200,3 @@ def step_seed(seed: int, iteration: int, rank: int) -> int:
     """The seed of one step on one process."""
     mixed = np.random.SeedSequence((seed, iteration, rank)).generate_state(1, np.uint64)
     return int(mixed[0])
-
-
-def warmup_cosine(optimizer: Optimizer, *, iterations: int, warmup_iterations: int) -> SequentialLR:
-    """Raise the learning rate in a straight line, then let it fall along a cosine to zero.
-
-    Args:
-        optimizer: has the largest learning rate.
-        iterations: the length of the run.
-        warmup_iterations: the part of it before the largest learning rate is reached.
-    """
-    if not 0 < warmup_iterations < iterations:
-        raise ValueError(
-            f"warmup_iterations ({warmup_iterations}) must be at least 1 and less than "
-            f"iterations ({iterations})"
-        )
-    return SequentialLR(
-        optimizer,
-        [
-            LinearLR(optimizer, 1 / warmup_iterations, total_iters=warmup_iterations),
-            CosineAnnealingLR(optimizer, iterations - warmup_iterations),
-        ],
-        milestones=[warmup_iterations],
-    )

@@ -95,7 +95,7 @@ YES, NO = torch.tensor(True), torch.tensor(False)
 LATE = 10**6  # an iteration at which the decay is what was asked for
 
 
-def learner(value: float, decay: float) -> Learner:
+def learner(value: float, decay: float, **changes: bool) -> Learner:
     network = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.BatchNorm2d(1))
     nn.init.constant_(network[0].weight, value)
     return Learner(
@@ -104,6 +104,7 @@ def learner(value: float, decay: float) -> Learner:
         schedule=lambda optimizer: torch.optim.lr_scheduler.ConstantLR(optimizer),
         guard=FiniteGuard(clip_norm=None, max_in_a_row=1),
         ema_decay=decay,
+        **changes,
     )
 
 
@@ -120,6 +121,14 @@ def test_the_decay_grows_to_what_was_asked_for(iteration: int, decay: float) -> 
     nn.init.constant_(moving.network[0].weight, 1.0)
     moving.update_ema(iteration, YES)
     assert moving.ema[0].weight.item() == pytest.approx(1 - decay)
+
+
+def test_without_a_warm_up_the_decay_is_the_same_from_the_first_iteration() -> None:
+    moving = learner(0.0, 0.999, ema_warmup=False)
+    nn.init.constant_(moving.network[0].weight, 1.0)
+    for iteration in range(2):
+        moving.update_ema(iteration, YES)
+    assert moving.ema[0].weight.item() == pytest.approx(1 - 0.999**2)
 
 
 def test_running_statistics_are_copied_not_averaged() -> None:
