@@ -146,7 +146,7 @@ _CONTRAST = (
 )
 _NIQE = (
     "Mittal et al. 2013, as the authors' MATLAB code, on Y in whole levels, pristine parameters as "
-    "published; uncertain on images of few blocks of 96x96 pixels"
+    "published, exactly flat areas as zero; uncertain on images of few blocks of 96x96 pixels"
 )
 _LPIPS = "Zhang et al. 2018, version 0.1 on AlexNet (torchvision's)"
 _LPIPS_VGG = "Zhang et al. 2018, version 0.1 on VGG16 (torchvision's)"

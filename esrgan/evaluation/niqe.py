@@ -2,7 +2,10 @@
 
 Mittal, Soundararajan, Bovik: Making a "Completely Blind" Image Quality Analyzer, 2013. Statistics
 of locally normalised luminance, in blocks and at two scales, are compared with those of pristine
-photographs. Where the paper leaves a choice, it is made as in the authors' MATLAB code.
+photographs. Where the paper leaves a choice, it is made as in the authors' MATLAB code, but for
+one: where a picture is exactly flat (screens, clipped skies), normalised values are zero, and
+belong to neither side of the fit. In their code they are rounding noise, whose signs the fit
+counts.
 """
 
 import math
@@ -21,6 +24,7 @@ _BLOCK = 96  # pixels, at full scale
 _WINDOW, _SIGMA = 7, 7 / 6
 _SHIFTS = ((0, 1), (1, 0), (1, 1), (-1, 1))  # to the neighbours that a pixel is multiplied with
 _NUM_FEATURES = 36
+_FLAT = 1e-8  # below this, a difference from the local mean is rounding: others exceed 1e-6
 # The kernel of MATLAB's bicubic `imresize` at half scale (Keys, 1981, a = -0.5, stretched by 2),
 # in 256ths: every output pixel lies halfway between two input pixels.
 _HALF = np.array([-3, -9, 29, 111, 111, 29, -9, -3]) / 256
@@ -88,7 +92,8 @@ def _features(y: Array, block: int) -> Array:
     """(number of blocks, 18) of one scale; NaN where a block is too flat to be fitted."""
     mean = _local_mean(y)
     deviation = np.sqrt(np.abs(_local_mean(y * y) - mean * mean))
-    normalised = (y - mean) / (deviation + 1)  # eq. 1 to 3, in a Gaussian window
+    difference = np.where(np.abs(y - mean) < _FLAT, 0, y - mean)
+    normalised = difference / (deviation + 1)  # eq. 1 to 3, in a Gaussian window
     width = normalised.shape[1]
     # One row of blocks at a time, which a processor's cache can hold: three times as fast.
     rows = normalised.reshape(-1, block, width // block, block).swapaxes(1, 2)

@@ -1,3 +1,5 @@
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -99,6 +101,20 @@ def test_flat_blocks_are_left_out_where_they_have_no_statistics():
     y = np.floor(rgb_to_y(image) + 0.5)
     assert np.isfinite(niqe(image, crop=0, model=MODEL))
     assert np.ptp(y[:96, :96]) == 0
+
+
+@pytest.mark.parametrize("level", [0, 7, 200, 255])
+def test_flat_areas_depend_on_no_rounding(level, monkeypatch):
+    """Windows that are equal on paper, separable or not, give one value."""
+    image = noise(192, 288)
+    image[20:150, 30:200] = level
+    window = cv2.getGaussianKernel(7, 7 / 6, cv2.CV_64F)
+    window = window @ window.T
+    separable = niqe(image, crop=0, model=MODEL)
+    for off in (0, 1e-16):
+        mean = partial(ndimage.correlate, weights=window + off, mode="nearest")
+        monkeypatch.setitem(niqe.__globals__, "_local_mean", mean)
+        assert niqe(image, crop=0, model=MODEL) == pytest.approx(separable, rel=1e-7)
 
 
 def test_two_blocks_are_enough():
