@@ -1,13 +1,15 @@
 r"""Score methods on benchmarks by the protocol of the papers, which the output names.
 
 METHOD is one of
-  bicubic   MATLAB's bicubic interpolation
+  bicubic   MATLAB's bicubic interpolation, of R, G and B
+  bicubic-y the same of Y alone, shrunk and enlarged without rounding: the rows of most papers
   FILE      weights of a generator: .pth, .safetensors or a checkpoint of a run
   RUN       the folder of a run: its newest release or checkpoint
   FOLDER    results made elsewhere, named like the images: baby.png, babyx4.png, baby_RCAN_x4.png
 
 BENCHMARK is one of
-  FOLDER    that has HR (or GTmod12, GT, gt) and LRbicx4 (or LR_bicubic/X4, lq) in it
+  FOLDER    that has HR (or GTmod12, GT, gt) and LRbicx4 (or LR_bicubic/X4, LR/x4, lq) in it, or
+            SelfExSR's image_SRF_4; or RCAN's HR/Set5, whose other half is LR/LRBI/Set5/x4
   GT:LQ     a folder of ground truth and a folder of low-resolution images
   FOLDER    of ground truth, or that has HR alone: the low-resolution images are made from it
 
@@ -35,11 +37,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from esrgan.commands import DEVICE_HELP, inputs
-from esrgan.data import list_images, read_image, write_png
+from esrgan.data import write_png
 from esrgan.degradations import CONVENTIONS
 from esrgan.errors import refuse_alone, refuse_below_one, report_errors
-from esrgan.evaluation import METRICS, STANDARD, Comparison, Method, Metric, Score, compare
-from esrgan.evaluation.benchmarks import Benchmark, BenchmarkResult, find_methods, match_outputs
+from esrgan.evaluation import METRICS, STANDARD, Comparison, Metric, Score, compare
+from esrgan.evaluation.benchmarks import Benchmark, BenchmarkResult, find_methods
 from esrgan.evaluation.ma_scores import DERIVED, NIQE, PI, MaScores, with_parts, with_regions
 from esrgan.evaluation.metrics import NIQE_MODEL, describe_protocol, find_metric, open_metrics
 from esrgan.files import GIVE_OVERWRITE, check_target, refuse_existing
@@ -205,9 +207,8 @@ def evaluate(arguments: Arguments) -> None:
     for benchmark in opened:
         protocol = describe_protocol(needed, scale=scale, crop=crop, lq=benchmark.lq_origin)
         protocol |= {f"weights of {name}": file for name, file in arguments.features.items()}
-        bicubic = f"MATLAB's, {benchmark.convention} convention"
-        protocol |= {f"method {name}": str(file or bicubic) for name, file in sources.items()}
-        methods = {n: networks.get(n) or _open_method(s, benchmark) for n, s in sources.items()}
+        protocol |= inputs.about_methods(sources, benchmark)
+        methods = inputs.open_methods(sources, networks, benchmark)
         compared = compare(methods, benchmark.pairs, measures)
         if ma_scores:
             ma_scores.check(benchmark.name, benchmark.keys, sources)
@@ -228,15 +229,6 @@ def evaluate(arguments: Arguments) -> None:
             for benchmark, protocol, compared in work
         ]
         outputs.finish([with_regions(r) for r in results] if ma_scores else results)
-
-
-def _open_method(source: Path | None, benchmark: Benchmark) -> Method:
-    """A folder of results or, without one, bicubic."""
-    if source is None:
-        resize, scale = CONVENTIONS[benchmark.convention], benchmark.pairs.scale
-        return lambda _key, lq: resize(lq, scale)
-    paths = match_outputs(list_images(source), benchmark.keys)
-    return lambda key, _lq: read_image(paths[key])
 
 
 def _open_page(

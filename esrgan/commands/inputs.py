@@ -1,14 +1,21 @@
 """The networks and benchmarks that words of a command line stand for."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from esrgan.data import FolderPairs
+from esrgan.data import FolderPairs, list_images, read_image
 from esrgan.data.layouts import benchmark_name, pair_folders
-from esrgan.degradations import CONVENTIONS
+from esrgan.degradations import CONVENTIONS, shrink_and_enlarge
 from esrgan.evaluation import Method
-from esrgan.evaluation.benchmarks import Benchmark, recognise_bicubic
+from esrgan.evaluation.benchmarks import (
+    BICUBIC_Y,
+    Benchmark,
+    OfLuminance,
+    match_outputs,
+    recognise_bicubic,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +47,41 @@ def _as_method(network: "Generator") -> Method:
     from esrgan.inference import upscale
 
     return lambda _key, lq: upscale(network, lq)
+
+
+def open_methods(
+    sources: Mapping[str, Path | None], networks: Mapping[str, Method], benchmark: Benchmark
+) -> dict[str, Method | OfLuminance]:
+    """Of the methods that words stand for, those that are no networks are opened here."""
+    return {
+        name: networks.get(name) or _open_method(name, source, benchmark)
+        for name, source in sources.items()
+    }
+
+
+def _open_method(name: str, source: Path | None, benchmark: Benchmark) -> Method | OfLuminance:
+    """A folder of results or, without one, bicubic."""
+    scale = benchmark.pairs.scale
+    if source is not None:
+        paths = match_outputs(list_images(source), benchmark.keys, scale=scale)
+        return lambda key, _lq: read_image(paths[key])
+    if name == BICUBIC_Y:
+        return OfLuminance(partial(shrink_and_enlarge, scale=scale))
+    resize = CONVENTIONS[benchmark.convention]
+    return lambda _key, lq: resize(lq, scale)
+
+
+def about_methods(sources: Mapping[str, Path | None], benchmark: Benchmark) -> dict[str, str]:
+    """What the protocol says of methods: their files, and which bicubic it is."""
+    bicubic = f"MATLAB's, {benchmark.convention} convention, of R, G and B"
+    of_y = (
+        "MATLAB's, of Y in whole levels, shrunk and enlarged without rounding in between, scored "
+        "on Y in whole levels"
+    )
+    return {
+        f"method {name}": str(source or (of_y if name == BICUBIC_Y else bicubic))
+        for name, source in sources.items()
+    }
 
 
 def open_benchmarks(

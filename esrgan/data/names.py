@@ -19,11 +19,13 @@ from esrgan.errors import listed
 
 _SCALES = (2, 3, 4, 8)
 _GT_WORDS = r"[-_. ](?:hr|gt)"
-_LQ_WORDS = r"[-_. ](?:lr|lq|low|bic|bicubic|biclr|bi|bd|lrbi|lrbd|srf|down|lowres)"
+_LQ_WORDS = r"[-_. ](?:lr|lq|low|bic|bicubic|biclr|bi|bd|lrbi|lrbd|lrdn|srf|down|lowres)"
 _LQ_PLACE = re.compile(
     r"(?:^|[^a-z])(?:lr(?![a-z])|lr(?:bi|un|mild|wild)|lq|low[-_ ]?res|x[2348](?![0-9a-z]))",
     re.IGNORECASE,
 )
+_SELFEXSR = re.compile(r"(.+_SRF_\d_)(.+)\Z", re.DOTALL)
+_SELFEXSR_LQ = re.compile(r"_SRF_\d_LR\Z")
 log = logging.getLogger("esrgan.data")
 
 
@@ -38,7 +40,8 @@ def find_truths(folders: Sequence[Path]) -> dict[str, Truth]:
     """The ground truths in folders and their subfolders, by names that are unique among them.
 
     A name is the file's without suffix; where several have one, with the folders above it, joined
-    by underscores. An image that is another one of them made smaller is left out, and said.
+    by underscores. An image that is another one of them made smaller is left out, and said; so are
+    the results that lie beside the images of SelfExSR's benchmarks.
 
     Raises:
         ValueError: a folder is named twice, or two files have one name; all are named.
@@ -49,6 +52,10 @@ def find_truths(folders: Sequence[Path]) -> dict[str, Truth]:
         for folder in folders
         for path in list_images(folder)
     ]
+    results = _selfexsr_results([truth.path for _, truth in found])
+    found = [(folder, truth) for folder, truth in found if truth.path not in results]
+    if made := sorted(path for path in results if not _SELFEXSR_LQ.search(_stem(path))):
+        log.warning("%d images are results of others, left out: %s", len(made), listed(made))
     halves = _smaller_halves([truth for _, truth in found])
     if halves:
         what = "others of these made smaller, which are left out"
@@ -87,7 +94,7 @@ def find_partners(
     partners: dict[str, Path] = {}
     problems = []
     for folder in folders:
-        for path in list_images(folder):
+        for path in _low_resolution(list_images(folder)):
             names = _bare_names(_stem(path), scale)
             place = _place(folder, path)
             keys = (named.get(name) or named.get((place, name)) for name in names)
@@ -105,6 +112,14 @@ def find_partners(
         problems.append(f"{truths[key].path} has no lq image: add {add}, or remove it")
     raise_any(problems)
     return partners
+
+
+def _low_resolution(paths: Sequence[Path]) -> list[Path]:
+    """All, but in a folder of SelfExSR's the files of one ending."""
+    beside = _selfexsr_results(paths)
+    if not beside:
+        return list(paths)
+    return [path for path in paths if _SELFEXSR_LQ.search(_stem(path))]
 
 
 def raise_any(problems: Iterable[str]) -> None:
@@ -125,7 +140,8 @@ def _by_name(truths: Mapping[str, Truth], scale: int) -> dict[str | tuple[str, s
     for key, truth in truths.items():
         stem = _stem(truth.path)
         stems[stem].append(key)
-        if (bare := _without_one(stem, [_GT_WORDS])) != stem:
+        base = _without(stem, *_scale_endings(scale))  # RCAN's are called baby_HR_x4
+        if (bare := _without_one(base, [_GT_WORDS])) != base:
             shorter[_without(bare, *_scale_endings(scale))].append(key)
     for names in (shorter, stems):
         for name, keys in names.items():
@@ -165,6 +181,17 @@ def _scale_endings(scale: int) -> tuple[str, ...]:
     """x4, also DIV2K's x4m, x4d and x4w1; 4x; and LR4, SRF_4."""
     by_word = rf"[-_. ](?:lr|srf)[-_. ]?{scale}"
     return (rf"[-_. ]?x{scale}(?:[mdw]\d?)?", rf"[-_. ]{scale}x", by_word)
+
+
+def _selfexsr_results(paths: Iterable[Path]) -> set[Path]:
+    """img_001_SRF_4_LR, ..._bicubic, ..._A+ and what else lies beside an img_001_SRF_4_HR."""
+    files = {(path.parent, _stem(path)): path for path in paths}
+    found = set()
+    for (folder, stem), path in files.items():
+        match = _SELFEXSR.match(stem)
+        if match and match[2].upper() != "HR" and (folder, f"{match[1]}HR") in files:
+            found.add(path)
+    return found
 
 
 def _smaller_halves(truths: Sequence[Truth]) -> set[Path]:

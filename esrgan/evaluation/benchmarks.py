@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from esrgan.evaluation.full_reference import rounded_y
 from esrgan.evaluation.metrics import Measure, Metric
 from esrgan.types import Image, ImagePairs, Resize, WholeImages
 
 GROUND_TRUTH, LQ = "GT", "LQ"
 """How two images are called that no method made. GT is scored by metrics without reference."""
 
+_TRUTH = re.compile(r"(?<=.)(_srf_\d)?[-_. ](hr|gt)([-_. ]?x\d)?\Z")  # that a key is of one
 _ENDING = re.compile(r"(x\d+|[^0-9a-z].*)?", re.DOTALL)  # of the names of results, after an image's
 
 Method = Callable[[str, Image], Image]
@@ -22,6 +24,21 @@ Method = Callable[[str, Image], Image]
 
 A network ignores the key. A folder of results made elsewhere ignores lq.
 """
+BICUBIC, BICUBIC_Y = "bicubic", "bicubic-y"
+"""The methods that are no file and no folder."""
+
+
+class OfLuminance:
+    """A method that is given the luminance of the ground truth, and makes its own input of it.
+
+    It is scored by metrics of Y alone, in whole levels, as the first papers did.
+
+    Args:
+        enlarge: from Y, uint8 (H, W), to a result of the same size.
+    """
+
+    def __init__(self, enlarge: Callable[[Image], Image]) -> None:
+        self.enlarge = enlarge
 
 
 @dataclass(frozen=True)
@@ -82,7 +99,9 @@ class BenchmarkResult:
 
 
 def compare(
-    methods: Mapping[str, Method], pairs: WholeImages, metrics: Mapping[Metric, Measure]
+    methods: Mapping[str, Method | OfLuminance],
+    pairs: WholeImages,
+    metrics: Mapping[Metric, Measure],
 ) -> Iterator[Comparison]:
     """Runs every method on every image, one image at a time.
 
@@ -98,8 +117,15 @@ def compare(
         outputs, scores = {}, []
         for name, method in methods.items():
             with _naming(name, key):
-                sr = outputs[name] = method(key, lq)
-                values = {metric: measure(sr, truth) for metric, measure in metrics.items()}
+                if isinstance(method, OfLuminance):
+                    y = rounded_y(truth).astype(np.uint8)
+                    sr = np.repeat(method.enlarge(y)[..., np.newaxis], 3, axis=2)
+                    on_y = {m: measure for m, measure in metrics.items() if m.name.endswith("-Y")}
+                    values = {metric: f(sr, y[..., np.newaxis]) for metric, f in on_y.items()}
+                else:
+                    sr = method(key, lq)
+                    values = {metric: measure(sr, truth) for metric, measure in metrics.items()}
+                outputs[name] = sr
             scores.append(Score(key, name, values))
         if no_reference:
             with _naming(GROUND_TRUTH, key):
@@ -146,14 +172,17 @@ def recognise_bicubic(lq: Image, gt: Image, conventions: Mapping[str, Resize]) -
     return next(makes, None)
 
 
-def match_outputs(files: Sequence[Path], keys: Iterable[str]) -> dict[str, Path]:
+def match_outputs(files: Sequence[Path], keys: Iterable[str], *, scale: int) -> dict[str, Path]:
     """The one result of each key: `baby` in baby.png, babyx4.png, baby_x4.png or baby_RCAN_x4.png.
+
+    Of a key as baby_HR_x4 or img_001_SRF_4_HR the results may be of `baby` and `img_001`, too.
 
     A file belongs to the longest key that fits, so `img_1_2.png` is never taken for `img_1`.
     Files that fit none are left out.
     """
     found: dict[str, list[Path]] = {key: [] for key in keys}
-    by_form = {_form(key): key for key in found}
+    by_form = {_TRUTH.sub("", _form(key)): key for key in found}
+    by_form |= {_form(key): key for key in found}
     for file in files:
         key = _fitting(_form(file.stem), by_form)
         if key is not None:
@@ -166,8 +195,8 @@ def match_outputs(files: Sequence[Path], keys: Iterable[str]) -> dict[str, Path]
     if problems:
         folder = files[0].parent if files else "an empty folder"
         raise ValueError(
-            f"{folder} must hold one result for each image, named like IMAGE.png or IMAGE_x4.png; "
-            f"found for {', '.join(problems)}"
+            f"{folder} must hold one result for each image, named like IMAGE.png or "
+            f"IMAGE_x{scale}.png; found for {', '.join(problems)}"
         )
     return {key: candidates[0] for key, candidates in found.items()}
 
@@ -177,20 +206,22 @@ def find_methods(
 ) -> dict[str, Path | None]:
     """For each word on the command line a short name, and a file of weights or folder of results.
 
-    `bicubic` has none. A folder for which `newest_weights` has a file is a run, and stands for it.
-    No two may have the same name, and none that of an image.
+    `bicubic` and `bicubic-y` have none. A folder for which `newest_weights` has a file is a run,
+    and stands for it. No two may have the same name, and none that of an image.
     """
     found: dict[str, Path | None] = {}
     for word in words:
         path = Path(word)
-        if not path.exists() and word != "bicubic":
-            raise ValueError(f"{word} must be `bicubic`, a file of weights or a folder: it is none")
+        is_bicubic = word in (BICUBIC, BICUBIC_Y)
+        if not path.exists() and not is_bicubic:
+            known = f"`{BICUBIC}`, `{BICUBIC_Y}`"
+            raise ValueError(f"{word} must be {known}, a file of weights or a folder: it is none")
         name = path.stem if path.is_file() else path.resolve().name
         if name in (GROUND_TRUTH, LQ):
             raise ValueError(f"{word} would be called {name}, which names an image: rename it")
         if name in found:
             raise ValueError(f"two methods would be called {name} ({word} is one): rename one")
-        found[name] = None if word == "bicubic" else newest_weights(path) or path
+        found[name] = None if is_bicubic else newest_weights(path) or path
     return found
 
 

@@ -256,6 +256,7 @@ def describe_protocol(
     return {
         "scale": f"x{scale}",
         "low-resolution images": lq,
+        "ground truth": f"cut at the bottom and right to multiples of {scale}",
         "results": "clamped to [0, 1], times 255, rounded to uint8 RGB",
         "border": f"{crop} pixels left out on each side",
         **({"Y": _Y} if on_y else {}),

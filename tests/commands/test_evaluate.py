@@ -79,13 +79,26 @@ def test_the_values_of_single_images_are_in_the_files_and_printed_on_request(
 def test_the_convention_of_the_files_is_recognised_and_named(run, benchmark):
     _, given, _ = run("bicubic", "--benchmark", benchmark)
     assert "MATLAB's bicubic, uint8 convention" in given
-    assert "method bicubic: MATLAB's, uint8 convention" in given
+    assert "method bicubic: MATLAB's, uint8 convention, of R, G and B" in given
+    assert "ground truth: cut at the bottom and right to multiples of 4" in given
     _, made, _ = run("bicubic", "--benchmark", benchmark / "HR", "--convention", "uint8")
     assert "made here by MATLAB's bicubic, uint8 convention" in made
     assert means(made, "bicubic") == means(given, "bicubic")
+
     _, other, _ = run("bicubic", "--benchmark", benchmark / "HR")
     assert "double convention" in other
     assert means(other, "bicubic") != means(given, "bicubic")
+
+
+def test_bicubic_of_luminance_has_a_row_of_what_is_measured_on_it(run, benchmark, tmp_path):
+    outputs = ("--output", tmp_path / "a", "--save-images", tmp_path / "b")
+    code, printed, _ = run("bicubic", "bicubic-y", "--benchmark", benchmark, *outputs)
+    assert code == 0
+    assert "method bicubic-y: MATLAB's, of Y in whole levels, shrunk and enlarged" in printed
+    result = json.loads((tmp_path / "a/scores.json").read_text())["benchmarks"][0]["means"]
+    assert set(result["bicubic-y"]) == {"PSNR-Y", "SSIM-Y"} < set(result["bicubic"])
+    (one, *_) = sorted((tmp_path / "b").rglob("bicubic-y/*.png"))
+    assert np.ptp(read_image(one), axis=2).max() == 0
 
 
 def test_several_benchmarks_are_put_side_by_side(run, benchmark, tmp_path):

@@ -36,7 +36,7 @@ def draw(folder, **sizes):
         *["babyx4m", "babyx4d", "babyx4w1", "baby_lq", "baby_LR_x4", "baby_x4_LR", "baby.x4"],
     ],
 )
-@pytest.mark.parametrize("gt", ["baby", "baby_HR", "baby_GT", "baby_SRF_4_HR"])
+@pytest.mark.parametrize("gt", ["baby", "baby_HR", "baby_GT", "baby_SRF_4_HR", "baby_HR_x4"])
 def test_the_endings_that_people_use_are_known(tmp_path, gt, lq):
     other = {"baby": "head", "baby_HR": "head_HR"}.get(gt, "head")
     truths = find_truths([touch(tmp_path / "gt", f"{gt}.png", f"{other}.png")])
@@ -141,3 +141,22 @@ def test_headers_are_read_of_suspects_only(tmp_path, monkeypatch):
         touch(folder, *(f"im{number}.png" for number in range(1, 8)))  # as Vimeo-90K has it
     monkeypatch.setattr("esrgan.data.names.image_size", lambda _: pytest.fail("was read"))
     assert len(find_truths([tmp_path])) == 210
+
+
+def test_of_selfexsrs_images_one_half_is_the_truth_and_one_the_input(tmp_path, said):
+    sizes = {f"img_{n}_SRF_4_{word}": (48, 56) for n in (1, 2) for word in ("HR", "bicubic", "A+")}
+    draw(tmp_path, **sizes, **{f"img_{n}_SRF_4_LR": (12, 14) for n in (1, 2)})
+    truths = find_truths([tmp_path])
+    assert sorted(truths) == ["img_1_SRF_4_HR", "img_2_SRF_4_HR"]
+    assert "4 images are results of others, left out: " in said()
+    partners = find_partners(truths, [tmp_path], scale=4)
+    assert {key: path.stem for key, path in partners.items()} == {
+        f"img_{n}_SRF_4_HR": f"img_{n}_SRF_4_LR" for n in (1, 2)
+    }
+
+
+def test_rcans_test_data_are_pairs(tmp_path):
+    gt = touch(tmp_path / "HR/Set5/x4", "baby_HR_x4.png", "bird_HR_x4.png")
+    lq = touch(tmp_path / "LR/LRBI/Set5/x4", "baby_LRBI_x4.png", "bird_LRBI_x4.png")
+    partners = find_partners(find_truths([gt]), [lq], scale=4)
+    assert [path.stem for path in partners.values()] == ["baby_LRBI_x4", "bird_LRBI_x4"]

@@ -125,20 +125,35 @@ def test_no_method_may_have_the_name_of_an_image(tmp_path, name):
 @pytest.mark.parametrize("name", ["baby", "babyx4", "baby_x4", "baby_RCANplus_x4", "baby-SR"])
 def test_results_are_found_under_the_names_that_others_give_them(name):
     file = Path(f"results/{name}.png")
-    assert match_outputs([file, Path("results/babyface.png")], ["baby"]) == {"baby": file}
+    assert match_outputs([file, Path("results/babyface.png")], ["baby"], scale=4) == {"baby": file}
 
 
 def test_a_file_belongs_to_the_longest_key_that_fits():
     files = [Path("img_1_x4.png"), Path("img_1_2_x4.png"), Path("img_10_x4.png")]
-    matched = match_outputs(files, ["img_1", "img_1_2", "img_10"])
+    matched = match_outputs(files, ["img_1", "img_1_2", "img_10"], scale=4)
     assert matched == {"img_1": files[0], "img_1_2": files[1], "img_10": files[2]}
 
 
 def test_missing_and_ambiguous_results_are_refused_by_name():
     with pytest.raises(ValueError, match=r"found for bird \(none\), head \(none\)"):
-        match_outputs([Path("r/baby.png")], ["baby", "bird", "head"])
+        match_outputs([Path("r/baby.png")], ["baby", "bird", "head"], scale=4)
     with pytest.raises(ValueError, match=r"found for baby \(baby\.png, baby_x4\.png\)"):
-        match_outputs([Path("r/baby.png"), Path("r/baby_x4.png")], ["baby"])
+        match_outputs([Path("r/baby.png"), Path("r/baby_x4.png")], ["baby"], scale=4)
+    with pytest.raises(ValueError, match=r"named like IMAGE\.png or IMAGE_x2\.png"):
+        match_outputs([], ["baby"], scale=2)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("baby_HR_x4", "baby_RCAN_x4"),
+        ("baby_GT", "baby"),
+        ("img_001_SRF_4_HR", "img_001_SRF_4_SelfExSR"),
+    ],
+)
+def test_results_need_not_say_that_the_key_is_of_a_ground_truth(key, name):
+    file = Path(f"results/{name}.png")
+    assert match_outputs([file], [key], scale=4) == {key: file}
 
 
 def test_a_run_stands_for_its_newest_weights_and_other_folders_for_themselves(tmp_path):

@@ -92,5 +92,5 @@ def test_only_what_was_measured_is_explained(metrics, subjects):
     known = {**METRICS, "MA": MA, "PI": PI}
     chosen = with_parts([known[name] for name in metrics])
     protocol = describe_protocol(chosen, scale=4, crop=4, lq="")
-    always = {"scale", "low-resolution images", "results", "border", "mean"}
+    always = {"scale", "low-resolution images", "ground truth", "results", "border", "mean"}
     assert [subject for subject in protocol if subject not in always] == subjects

@@ -2,15 +2,16 @@
 
 import pytest
 
+from esrgan.commands.inputs import open_methods
 from esrgan.data.folders import FolderPairs
 from esrgan.data.images import read_image
 from esrgan.degradations import CONVENTIONS, resize_double, resize_uint8
 from esrgan.evaluation import METRICS, STANDARD, BenchmarkResult, compare, open_metrics
-from esrgan.evaluation.benchmarks import recognise_bicubic
+from esrgan.evaluation.benchmarks import Benchmark, recognise_bicubic
 
 
-def evaluate(method, pairs):
-    metrics = open_metrics(STANDARD, crop=4)
+def evaluate(method, pairs, *, crop=4):
+    metrics = open_metrics(STANDARD, crop=crop)
     scores = [s for c in compare({"it": method}, pairs, metrics) for s in c.scores]
     return BenchmarkResult("", {}, tuple(scores))
 
@@ -32,6 +33,22 @@ def test_bicubic_interpolation_has_the_known_values_on_set5(set5):
     means = evaluate(lambda _key, lq: resize_uint8(lq, 4), set5).means()["it"]
     assert means[METRICS["PSNR-Y"]] == pytest.approx(28.4302, abs=5e-5)
     assert means[METRICS["SSIM-Y"]] == pytest.approx(0.81114, abs=5e-6)
+
+
+@pytest.mark.parametrize(
+    ("scale", "psnr", "ssim"),
+    [(4, 28.4207, 0.81037), (3, 30.3922, 0.86821), (2, 33.6614, 0.92988)],
+)
+def test_bicubic_of_luminance_has_the_values_of_most_papers(reference_data, scale, psnr, ssim):
+    """As published since SRCNN: 28.42, 30.39 and 33.66 dB."""
+    pairs = FolderPairs(gt=reference_data / "set5/HR", scale=scale, downscale=resize_double)
+    benchmark = Benchmark("Set5", pairs, "", "double")
+    method = open_methods({"bicubic-y": None}, {}, benchmark)["bicubic-y"]
+    means = evaluate(method, pairs, crop=scale).means()["it"]
+    assert means == {
+        METRICS["PSNR-Y"]: pytest.approx(psnr, abs=5e-5),
+        METRICS["SSIM-Y"]: pytest.approx(ssim, abs=5e-6),
+    }
 
 
 def test_bicubic_interpolation_has_basicsrs_values_in_the_other_convention(reference_data):
