@@ -17,6 +17,7 @@ test-slow: .venv/dev
 
 lint: .venv/dev
 	@$(BIN)/ruff check
+	@$(BIN)/ruff check --preview --select PLW1514 --quiet  # text files are UTF-8 on every system
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@git ls-files | xargs $(BIN)/codespell

@@ -1,5 +1,6 @@
 """How mistakes reach a user: in a line with what to do, and as an exit code."""
 
+import io
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -13,6 +14,9 @@ _NUM_LISTED = 5
 
 def report_errors(command: Callable[[], int | None]) -> int:
     """Run a command and return its exit code; what a user can mend becomes a line on stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A console of 256 characters, as Windows has, shows others as stderr does, and goes on
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return command() or 0
     except ValueError as error:

@@ -100,7 +100,7 @@ def _download(source: Source, file: Path, bars: Bars) -> None:
         try:
             _fetch_from_any(source, part, bars)
             flush(part)
-            part.rename(file)
+            part.replace(file)
             flush(file.parent)
         finally:
             if not transfer.size_of(part):  # nothing to continue

@@ -89,7 +89,7 @@ class Training:
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         while not condition():
-            state = Path(f"/proc/{self.pid}/status").read_text()
+            state = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
             assert "State:\tZ" not in state, f"it ended too early: {self.stderr}"
             time.sleep(0.005)
 
@@ -99,11 +99,11 @@ class Training:
 
     @property
     def stdout(self) -> str:
-        return Path(f"{self.output}.stdout").read_text()
+        return Path(f"{self.output}.stdout").read_text(encoding="utf-8")
 
     @property
     def stderr(self) -> str:
-        return Path(f"{self.output}.stderr").read_text()
+        return Path(f"{self.output}.stderr").read_text(encoding="utf-8")
 
 
 class ForkServer:

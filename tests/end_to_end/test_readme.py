@@ -90,7 +90,7 @@ DATA_SETS = {"README.md": ("DF2K_x4", "DF2K_OST_x4", "mine_gt")}  # that no comm
 
 def commands(document: str) -> list[str]:
     """The lines of the code blocks that begin with a program; continued lines are joined."""
-    text = (ROOT / document).read_text().replace("\\\n", " ")
+    text = (ROOT / document).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
     return [re.sub(r"\s{2,}# .*", "", line) for line in lines if line.startswith(PROGRAMS)]
 

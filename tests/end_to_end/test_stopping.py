@@ -42,7 +42,7 @@ def test_a_run_may_have_no_validation(server, settings, tmp_path):
 
 
 def children(pid):
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
 
 
 def test_a_loss_that_stays_not_a_number_ends_the_run(server, settings, tmp_path):

@@ -56,12 +56,12 @@ def _elsewhere(tmp_path, monkeypatch):
 
 def runner(what_it_does: str) -> JobRunner:
     script = Path("train.py")
-    script.write_text(SCRIPT % what_it_does)
+    script.write_text(SCRIPT % what_it_does, encoding="utf-8")
     return JobRunner(JOBS, [sys.executable, str(script)], StopFile(Path("stop")))
 
 
 def started() -> dict[str, object]:
-    return json.loads(Path("started.json").read_text())
+    return json.loads(Path("started.json").read_text(encoding="utf-8"))
 
 
 def when_started(action) -> None:
@@ -97,7 +97,7 @@ def test_a_wish_to_stop_reaches_the_job_once() -> None:
     jobs = runner(UNTIL_SIGTERM)
     when_started(jobs.stop.path.touch)
     assert jobs.run(JOBS[0], ON_CPU) == 75
-    assert Path("received").read_text() == "1"
+    assert Path("received").read_text(encoding="utf-8") == "1"
 
 
 def test_a_job_that_is_stopped_before_it_listens_can_go_on_too() -> None:

@@ -179,7 +179,8 @@ def test_a_launcher_that_is_not_installed_is_named_with_what_installs_it(monkeyp
 def test_a_users_own_experiments_can_be_swept() -> None:
     Path("own/experiment").mkdir(parents=True)
     Path("own/experiment/mine.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - /experiment/quickstart\n  - _self_\nseed: 7\n"
+        "# @package _global_\ndefaults:\n  - /experiment/quickstart\n  - _self_\nseed: 7\n",
+        encoding="utf-8",
     )
     assert run("experiment=mine", "patch_size=64,96", own=Path("own")) == 0
     assert list(started()) == ["mine/patch_size=64", "mine/patch_size=96"]
