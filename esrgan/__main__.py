@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from esrgan.errors import FAILED, suggestion
+from esrgan.signals import decided
 
 COMMANDS = {
     "train": "train an experiment; alone, it lists them",
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.argv = [f"esrgan {name}", *rest]
     command = import_module(f"esrgan.commands.{name.replace('-', '_')}")
     code: int = command.main(rest)
-    return code
+    return decided(code)
 
 
 if __name__ == "__main__":
