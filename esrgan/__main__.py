@@ -37,8 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.argv = [f"esrgan {name}", *rest]
     command = import_module(f"esrgan.commands.{name.replace('-', '_')}")
     code: int = command.main(rest)
-    return decided(code)
+    return code
+
+
+def console() -> int:
+    """`main` of a process that has nothing else to do."""
+    return decided(main())
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(console())

@@ -1,6 +1,6 @@
-import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,19 +13,27 @@ raise SystemExit(code)
 """
 
 
+# Runs a command as Python would, and sends the signal when all else is done
+LAST_WORD = """
+import atexit, os, runpy, signal, sys
+atexit.register(os.kill, os.getpid(), signal.SIGTERM)
+sys.argv = sys.argv[1:]
+if sys.argv[0] == "-m":
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+else:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+ROOT = Path(__file__).parents[1]
+
+
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 3), ("SIGUSR1", 3), ("SIGINT", -2)])
 def test_a_signal_after_the_end_does_not_change_the_exit_code(name, code):
     command = [sys.executable, "-c", DECIDED.format(name)]
     assert subprocess.run(command, stderr=subprocess.DEVNULL).returncode == code
 
 
-def test_the_commands_decide_before_python_ends(monkeypatch):
-    before = signal.getsignal(signal.SIGTERM)
-    from esrgan.__main__ import main
-
-    try:
-        assert main(["report", "nowhere"]) == 2
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
-    finally:
-        for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
-            signal.signal(getattr(signal, name), before)
+def test_both_doors_to_a_training_have_it():
+    for words in (["-m", "esrgan"], [str(ROOT / "train.py")]):
+        process = subprocess.Popen([sys.executable, "-c", LAST_WORD, *words], cwd=ROOT)
+        assert process.wait() == 0

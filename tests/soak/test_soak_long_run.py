@@ -35,7 +35,9 @@ class Look(NamedTuple):
 def run(settings, tmp_path_factory, share_of):
     """The run's folder and what was seen of its processes, the start left out."""
     if share_of(ITERATIONS) < TOO_SHORT:
-        pytest.skip(f"ESRGAN_SOAK leaves fewer than {TOO_SHORT} iterations, too few to tell a slope")
+        pytest.skip(
+            f"ESRGAN_SOAK leaves fewer than {TOO_SHORT} iterations, too few to tell a slope"
+        )
     folder = tmp_path_factory.mktemp("long")
     long = settings | {
         "iterations": share_of(ITERATIONS),
@@ -76,7 +78,8 @@ def look(pid: int, iteration: int) -> Look | None:
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         own = next(line for line in lines if line.startswith("RssAnon:"))
-        return Look(pid, iteration, int(own.split()[1]) << 10, len(os.listdir(f"/proc/{pid}/fd")))
+        num_files = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+        return Look(pid, iteration, int(own.split()[1]) << 10, num_files)
     except (OSError, StopIteration):
         return None
 
