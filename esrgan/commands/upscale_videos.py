@@ -34,6 +34,7 @@ _NOT_OF_FRAMES = {
     "quality",
     "suffix",
     "existing",
+    "tolerant",
     "mixing",
 }
 
