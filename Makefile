@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONPATH :=
 
-.PHONY: demo test test-slow lint bench
+.PHONY: demo test test-slow soak lint bench
 
 demo: .venv/demo
 	@$(BIN)/python scripts/demo.py
@@ -14,6 +14,10 @@ test: .venv/dev
 
 test-slow: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m slow -n auto --maxprocesses 4 --dist loadfile --durations=5
+
+# About 25 minutes on two quiet cores; ESRGAN_SOAK=0.01 does a hundredth of it.
+soak: .venv/dev
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m soak -n 2 --dist load --durations=0 tests/soak
 
 lint: .venv/dev
 	@$(BIN)/ruff check

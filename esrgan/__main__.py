@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from esrgan.errors import FAILED, suggestion
+from esrgan.signals import decided
 
 COMMANDS = {
     "train": "train an experiment; alone, it lists them",
@@ -39,5 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def console() -> int:
+    """`main` of a process that has nothing else to do."""
+    return decided(main())
+
+
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(console())

@@ -1,5 +1,6 @@
 """How mistakes reach a user: in a line with what to do, and as an exit code."""
 
+import errno
 import io
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,6 +9,9 @@ from difflib import get_close_matches
 FAILED = 2
 STOPPED = 75  # "try again": what a scheduler expects of a job that can be continued
 INTERRUPTED = 130
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+"""Numbers of errors that say so of a disk."""
 
 _NUM_LISTED = 5
 
@@ -24,7 +28,8 @@ def report_errors(command: Callable[[], int | None]) -> int:
         return FAILED
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"error: {place}{error.strerror or error}\n")
+        fix = ": make room" if error.errno in FULL else ""
+        sys.stderr.write(f"error: {place}{error.strerror or error}{fix}\n")
         return FAILED
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

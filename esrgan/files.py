@@ -26,31 +26,51 @@ def writing_whole(path: Path, *, overwrite: bool, until: Path | None = None) -> 
 
     Raises:
         ValueError: `path` exists, and `overwrite` is not set.
+        OSError: the system refuses to write it; names `path`.
     """
     refuse_existing(path, overwrite=overwrite)
     # Its own name, not a longer form of the other, which may be as long as names can be
     partial = (until or path.parent) / f".{os.getpid()}-{next(_numbers)}.partial"
-    with written_or_gone(partial) as file:
-        yield file
-    try:
-        refuse_existing(path, overwrite=overwrite)  # it may have appeared in the meantime
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    flush(path.parent)
+    with refusals_name(path, instead_of=partial):
+        with written_or_gone(partial) as file:
+            yield file
+        try:
+            refuse_existing(path, overwrite=overwrite)  # it may have appeared in the meantime
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        flush(path.parent)
 
 
 @contextmanager
 def written_or_gone(path: Path) -> Iterator[IO[bytes]]:
-    """A new file, which is on the disk when the block ends well, and is not there when it fails."""
+    """A new file, which is on the disk when the block ends well, and is not there when it fails.
+
+    Raises:
+        OSError: the system refuses to write it; names `path`.
+    """
     try:
-        with path.open("wb") as file:
+        with refusals_name(path), path.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def refusals_name(path: Path, *, instead_of: Path | None = None) -> Iterator[None]:
+    """Let an error of the system name the file: that of a write on a full disk names none.
+
+    `instead_of` is the file under another name, of which a user knows nothing.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(instead_of)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_whole(path: Path, content: bytes, *, overwrite: bool) -> None:

@@ -57,6 +57,17 @@ def stopping_at_once() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def decided(code: int) -> int:
+    """The exit code of this process, which a signal to stop comes too late to change.
+
+    What is imported may take a second to go. Ctrl-C alone still ends one that hangs meanwhile.
+    """
+    for number in heard(STOP):
+        if number != signal.SIGINT:
+            signal.signal(number, signal.SIG_IGN)
+    return code
+
+
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise Stopped(number)
 

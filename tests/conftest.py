@@ -1,7 +1,9 @@
 import logging
 import os
+import resource
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,19 @@ def call(monkeypatch, capsys):
         return code, *capsys.readouterr()
 
     return call_main
+
+
+@pytest.fixture
+def files_up_to():
+    """The system refuses what would make a file longer, as a full disk does."""
+
+    @contextmanager
+    def limited(num_bytes: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited

@@ -1,4 +1,4 @@
-"""What is written is found to be writable before the work."""
+"""What is written is found to be writable before the work, and else named after it."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,8 @@ import pytest
 
 from esrgan.__main__ import main
 from esrgan.data import write_png
-from esrgan.files import check_folder, check_target
+from esrgan.errors import report_errors
+from esrgan.files import check_folder, check_target, write_whole
 
 
 @pytest.fixture
@@ -52,3 +53,26 @@ def test_commands_find_it_before_their_work(closed, command, monkeypatch, capsys
     monkeypatch.setattr("sys.argv", ["esrgan", command, *words[command]])
     assert main() == 2
     assert "cannot be written: there is no right to, in" in capsys.readouterr().err
+
+
+def test_a_refused_write_names_the_file_and_leaves_nothing(tmp_path, files_up_to):
+    with files_up_to(1000), pytest.raises(OSError, match=rf"too large: '{tmp_path}/a\.bin'$"):
+        write_whole(tmp_path / "a.bin", bytes(5000), overwrite=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_so_does_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
+    def no_right(path, *args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", no_right)
+    with pytest.raises(PermissionError, match=rf"denied: '{tmp_path}/a\.bin'$"):
+        write_whole(tmp_path / "a.bin", b"content", overwrite=False)
+
+
+def test_the_line_for_a_full_disk_says_what_to_do(capsys):
+    def full():
+        raise OSError(28, "No space left on device", "a.bin")
+
+    assert report_errors(full) == 2
+    assert capsys.readouterr().err == "error: a.bin: No space left on device: make room\n"

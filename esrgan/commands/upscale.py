@@ -49,6 +49,7 @@ class Arguments:
     quality: int | None
     suffix: str
     existing: Existing
+    tolerant: bool
     mixing: Mixing
     scale: int | None
     outscale: float | None
@@ -79,6 +80,7 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     choose("--skip-existing", const=Existing.SKIP, help="make only results that are not there")
     choose("--overwrite", const=Existing.OVERWRITE, help="write over earlier results")
     parser.set_defaults(existing=Existing.REFUSE)
+    add("--tolerant", action="store_true", help="enlarge what is left of damaged pictures, too")
     add_mixing_options(parser)
     add("--scale", type=int, metavar="N", help="3, where an older file of RRDB does not tell")
     add("--outscale", type=float, metavar="FACTOR", help="of the results: resized by Lanczos")
@@ -133,11 +135,15 @@ def _run(arguments: Arguments) -> int:
 def _refuse_without_effect(
     arguments: Arguments, images: Sequence[Found], videos: Sequence[Found]
 ) -> None:
-    of_pictures = {"--quality": arguments.quality, "--format": arguments.format != "png"}
+    of_pictures = {
+        "--quality": arguments.quality,
+        "--format": arguments.format != "png",
+        "--tolerant": arguments.tolerant,
+    }
     of_videos = {"--video-codec": arguments.video_codec, "--crf": arguments.crf}
     for options, files, others in (
         (of_pictures, images, "videos: --crf and --video-codec have"),
-        (of_videos, videos, "pictures: --quality and --format have"),
+        (of_videos, videos, "pictures: --quality, --format and --tolerant have"),
     ):
         given = [
             name for name, value in options.items() if value is not None and value is not False
@@ -155,7 +161,13 @@ def _upscale_all(
     with tqdm(unit="px", unit_scale=True, disable=None) as bar:
         if not bar.disable:
             bar.total = sum(round(num * factor**2) for num in map(_count_pixels, jobs))
-        work = _PictureWork(upscalers=upscalers, factor=factor, quality=arguments.quality, bar=bar)
+        work = _PictureWork(
+            upscalers=upscalers,
+            factor=factor,
+            quality=arguments.quality,
+            tolerant=arguments.tolerant,
+            bar=bar,
+        )
         try:
             for done in run_jobs(jobs, work):
                 num_pixels += done.num_pixels
@@ -223,11 +235,12 @@ class _PictureWork:
     upscalers: Mapping[int, "Upscaler"]
     factor: float
     quality: int | None
+    tolerant: bool
     bar: "tqdm[Never]"
 
     def read(self, job: Job) -> Picture:
         """Refuses, before it takes the network's time, what cannot be written in the end."""
-        picture = read_picture(job.source)
+        picture = read_picture(job.source, tolerant=self.tolerant)
         height, width = picture.colour.shape[:2]
         largest = max(self.upscalers[picture.colour.itemsize].scale, self.factor)
         if round(height * largest) * round(width * largest) > MAX_PIXELS:

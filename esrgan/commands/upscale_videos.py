@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from esrgan.commands.mixing import mixed_with
 from esrgan.data import ImageError, image_size
-from esrgan.errors import FAILED, STOPPED
+from esrgan.errors import FAILED, FULL, STOPPED
 from esrgan.runs import find_weights
-from esrgan.upscaling.jobs import FULL, Existing, Found, Job, plan_jobs
+from esrgan.upscaling.jobs import Existing, Found, Job, plan_jobs
 from esrgan.upscaling.video_codecs import CODECS, DEFAULT_CODEC
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _NOT_OF_FRAMES = {
     "quality",
     "suffix",
     "existing",
+    "tolerant",
     "mixing",
 }
 

@@ -19,6 +19,10 @@ class ImageError(ValueError):
         return f"{self.name}: {self.reason}"
 
 
+class DamageError(ValueError):
+    """Of content that is cut short or not what was written: a part may still be seen."""
+
+
 @contextmanager
 def failures_named(name: str) -> Iterator[None]:
     """Makes of whatever is raised an `ImageError`."""

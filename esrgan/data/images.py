@@ -66,11 +66,15 @@ def read_pixels(data: bytes) -> tuple[Header, Pixels]:
     """
     header = open_image(BytesIO(data))
     check_plausible(header, len(data))
-    pixels = header.decode()
+    return header, turned_upright(header, header.decode())
+
+
+def turned_upright(header: Header, pixels: Pixels) -> Pixels:
+    """Of the pixels as they are stored; a ValueError where their number is not the header's."""
     if pixels.shape[:2] != (header.height, header.width):
         size = f"{header.width} x {header.height}"
         raise ValueError(f"the header says {size} pixels, the content differs")
-    return header, _turn_upright(pixels, header.orientation)
+    return _turn_upright(pixels, header.orientation)
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 The reader is safe under every start method of processes, the writer durable.
 """
 
+import mmap
 import os
 import shutil
 import struct
@@ -74,6 +75,7 @@ class LmdbReader:
 class LmdbWriter:
     """Writes an LMDB in transactions that are on the disk when they return.
 
+    There must be one writer at a time and no reader: nothing but the caller sees to it.
     The memory map grows as needed; the file is never larger than what it holds. The folder is made
     where it does not exist.
 
@@ -83,8 +85,13 @@ class LmdbWriter:
 
     def __init__(self, folder: Path) -> None:
         with _as_os_error(folder):
-            name = str(folder)
-            self._environment = lmdb.open(name, map_size=_FIRST_MAP_BYTES, lib_version=_ENGINE)
+            _remove_stub(folder / "data.mdb")
+            self._environment = lmdb.open(
+                str(folder),
+                map_size=_FIRST_MAP_BYTES,
+                lock=False,  # its file is mapped, and on a full disk to touch it kills (SIGBUS)
+                lib_version=_ENGINE,
+            )
         self._folder = folder
 
     def __enter__(self) -> "LmdbWriter":
@@ -117,6 +124,12 @@ class LmdbWriter:
                     return
                 except lmdb.MapFullError:
                     self._environment.set_mapsize(2 * self._environment.info()["map_size"])
+
+
+def _remove_stub(path: Path) -> None:
+    """Of a file that a kill or a full disk left before it had its first two pages, without data."""
+    if path.exists() and path.stat().st_size < 2 * mmap.PAGESIZE:
+        path.unlink()
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from esrgan.data.header import About, failures_named
-from esrgan.data.images import read_pixels
+from esrgan.data.header import About, DamageError, Header, failures_named
+from esrgan.data.images import read_pixels, turned_upright
+from esrgan.data.rescue import rescued
 from esrgan.types import Pixels
 
 log = logging.getLogger("esrgan.data")
@@ -47,13 +48,23 @@ class Picture:
         return alpha is not None and bool(alpha.min() < np.iinfo(alpha.dtype).max)
 
 
-def read_picture(path: Path) -> Picture:
-    """Decodes a file by the rules of this module; an `ImageError` where it breaks one."""
+def read_picture(path: Path, *, tolerant: bool = False) -> Picture:
+    """Decodes a file by the rules of this module; an `ImageError` where it breaks one.
+
+    With `tolerant`, what is damaged or cut short is read as far as it goes, and a warning says so.
+    """
+    damage: tuple[str, ...] = ()
     with failures_named(str(path)):
-        header, pixels = read_pixels(path.read_bytes())
+        data = path.read_bytes()
+        try:
+            header, pixels = read_pixels(data)
+        except (DamageError, OSError) as error:  # the second is Pillow's
+            if not tolerant:
+                raise
+            header, pixels, damage = _rescue(data, error)
     channels, is_grey = pixels.shape[2], header.is_grey
     colour = pixels[..., :1].repeat(3, axis=2) if is_grey else pixels[..., :3]
-    notes = list(header.notes)
+    notes = [*damage, *header.notes]
     profile = header.icc_profile
     if profile and profile[16:20] != (b"GRAY" if is_grey else b"RGB "):
         # Viewers ignore such, or complain
@@ -68,3 +79,13 @@ def read_picture(path: Path) -> Picture:
         icc_profile=profile,
         about=header.about,
     )
+
+
+def _rescue(data: bytes, error: Exception) -> tuple[Header, Pixels, tuple[str, ...]]:
+    """What can be seen, and what is said of it; the error itself where nothing can."""
+    try:
+        header, pixels = rescued(data)
+        upright = turned_upright(header, pixels)
+    except Exception as failure:
+        raise error from failure
+    return header, upright, (f"is damaged ({error}): what could not be read is black or grey",)

@@ -1,4 +1,8 @@
-"""JPEG, WebP, BMP, GIF and PPM: Pillow reads the headers, OpenCV the pixels of a JPEG."""
+"""JPEG, WebP, BMP, GIF and PPM: Pillow reads the headers, simplejpeg the pixels of a JPEG.
+
+Of a JPEG that ends too early, or is damaged inside, libjpeg decodes what it can and fills the rest
+with grey, of which OpenCV and Pillow tell nobody. simplejpeg does.
+"""
 
 import warnings
 from collections.abc import Callable
@@ -8,6 +12,7 @@ from typing import IO, cast
 
 import cv2
 import numpy as np
+import simplejpeg
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.Image import Image as PillowImage
@@ -19,7 +24,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from esrgan.data.colours import rgb_of_cmyk
 from esrgan.data.exif import orientation_of, tiff_structure
-from esrgan.data.header import About, Header, note_of_frames
+from esrgan.data.header import About, DamageError, Header, note_of_frames
 from esrgan.types import Pixels
 
 # Pillow says this with a place in its code; what is left out for it is said by `Header.notes`
@@ -28,6 +33,7 @@ warnings.filterwarnings("ignore", "Corrupt EXIF data")
 _GREY = ("1", "L", "LA")
 _DEEP_GREY = ("I", "I;16", "I;16B")
 _EIGHT_BIT_MODES = (*_GREY, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+_COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}  # simplejpeg's names
 _THUMBNAILS = ("Large Thumbnail (VGA Equivalent)", "Large Thumbnail (Full HD Equivalent)")
 _EMBEDDED, _LINKED = b"DEBM", b"KNIL"  # colour profiles of a BMP
 
@@ -41,8 +47,7 @@ def open_jpeg(stream: IO[bytes]) -> Header:
     notes = note_of_frames(_num_in_mpo(image), "pictures (MPO)")
     if "icc_profile" in image.info and not image.info["icc_profile"]:
         notes += ("its colour profile is damaged and left out",)
-    decode = decode_by_pillow if image.mode == "CMYK" else _decode_jpeg
-    return described(image, partial(decode, image), notes=notes)
+    return described(image, partial(_decode_jpeg, image), notes=notes)
 
 
 def open_webp(stream: IO[bytes]) -> Header:
@@ -126,9 +131,21 @@ def _channels(image: PillowImage) -> Pixels:
 def _decode_jpeg(image: ImageFile) -> Pixels:
     stream = cast("IO[bytes]", image.fp)
     stream.seek(0)
-    pixels = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    data = stream.read()
+    try:
+        pixels = simplejpeg.decode_jpeg(data, _COLOUR_SPACES[image.mode])
+    except ValueError as error:
+        if "subsampling" not in str(error):
+            raise DamageError(f"the content is damaged or cut short: {error}") from error
+        pixels = _decode_rare_jpeg(data)
+    return decode_by_pillow(image) if image.mode == "CMYK" else cast("Pixels", pixels)
+
+
+def _decode_rare_jpeg(data: bytes) -> Pixels:
+    """Of a subsampling that simplejpeg does not know: whatever OpenCV makes of it."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
-        raise ValueError("the content is damaged or cut short")
+        raise DamageError("the content is damaged or cut short")
     if pixels.ndim == 3:
         cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
     return cast("Pixels", pixels.reshape(*pixels.shape[:2], -1))
@@ -148,7 +165,7 @@ def _decode_deep_ppm(image: ImageFile, offset: int, maximum: int) -> Pixels:
     else:
         numbers = np.frombuffer(stream.read(2 * count), ">u2").astype(np.int64)
     if numbers.size < count:
-        raise ValueError("the file is cut short")
+        raise DamageError("the file is cut short")
     if numbers.min() < 0 or numbers.max() > maximum:
         raise ValueError(f"has values above its maximum ({maximum})")
     return to_sixteen_bits(numbers.reshape(image.height, image.width, channels), maximum)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from esrgan.data.exif import orientation_of, tiff_structure
-from esrgan.data.header import About, Header, note_of_frames
+from esrgan.data.header import About, DamageError, Header, note_of_frames
 from esrgan.types import Pixels
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -125,7 +125,7 @@ def _chunks(stream: IO[bytes]) -> Iterator[_Chunk]:
         stream.seek(position)
         start = stream.read(8)
         if len(start) < 8:
-            raise ValueError("the file is cut short")
+            raise DamageError("the file is cut short")
         length, kind = int.from_bytes(start[:4], "big"), start[4:]
         if position == len(SIGNATURE) and kind != b"IHDR":
             of = "Apple's own form of PNG (CgBI): " if kind == b"CgBI" else ""
@@ -133,7 +133,7 @@ def _chunks(stream: IO[bytes]) -> Iterator[_Chunk]:
         yield _Chunk(kind, position, length)
         position += 12 + length  # length, kind, content, checksum
     if position > stream.seek(0, 2):
-        raise ValueError("the file is cut short")
+        raise DamageError("the file is cut short")
 
 
 def _decode(stream: IO[bytes], header: bytes, transparency: bytes | None) -> Pixels:
@@ -147,7 +147,7 @@ def _decode(stream: IO[bytes], header: bytes, transparency: bytes | None) -> Pix
             buffer.write(stream.read(12 + chunk.length))
     pixels = cv2.imdecode(np.frombuffer(buffer.getbuffer(), np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
-        raise ValueError("the content is damaged or cut short")
+        raise DamageError("the content is damaged or cut short")
     if pixels.ndim == 3:
         order = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
         cv2.cvtColor(pixels, order, dst=pixels)

@@ -14,7 +14,7 @@ from tifffile import TiffFile, TiffPage
 
 from esrgan.data.colours import rgb_of_cmyk
 from esrgan.data.exif import KEPT_OF_TIFF, exif_of_tiff
-from esrgan.data.header import About, Header, note_of_frames
+from esrgan.data.header import About, DamageError, Header, note_of_frames
 from esrgan.types import Pixels
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what matters is raised
@@ -153,7 +153,7 @@ def _check_stored(page: TiffPage, *, size: int) -> None:
     if not offsets or len(offsets) != len(counts) or not all(offsets) or not all(counts):
         raise ValueError("parts of the picture are missing")
     if max(a + b for a, b in zip(offsets, counts, strict=True)) > size:
-        raise ValueError("the file is cut short")
+        raise DamageError("the file is cut short")
     across = page.tilewidth if page.is_tiled else page.imagewidth
     down = page.tilelength if page.is_tiled else page.imagelength
     num_parts = -(-page.imagewidth // max(across, 1)) * -(-page.imagelength // max(down, 1))

@@ -17,7 +17,7 @@ from jinja2 import Environment, Template
 from PIL import Image as Pillow
 
 from esrgan.evaluation.benchmarks import Benchmark, BenchmarkResult, Comparison
-from esrgan.files import refuse_existing, writing_whole
+from esrgan.files import refusals_name, refuse_existing, writing_whole
 from esrgan.reports.tables import table_of_means
 from esrgan.types import Image
 
@@ -73,7 +73,10 @@ def open_page(path: Path, *, title: str, overwrite: bool = False) -> Iterator[Pa
     )
     text = files(__package__).joinpath("page.html").read_text("utf-8")
     template = environment.from_string(text)
-    with tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent) as images:
+    with (
+        refusals_name(path),
+        tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent) as images,
+    ):
         yield Page(path, title, overwrite, template, images)
 
 

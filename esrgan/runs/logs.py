@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from esrgan.files import write_whole
+from esrgan.files import refusals_name, write_whole
 
 LOGS = ("train", "val", "speed")
 
@@ -47,7 +47,7 @@ class CSVLogs:
     def flush(self) -> None:
         """Have what was written survive a power failure."""
         for path in self._existing():
-            with path.open("a") as file:
+            with refusals_name(path), path.open("a") as file:
                 os.fsync(file.fileno())
 
     def _existing(self) -> list[Path]:
@@ -95,7 +95,7 @@ def _append(path: Path, row: Mapping[str, str]) -> None:
     if not set(row) <= set(header):  # a new metric: earlier lines leave its column empty
         header += [column for column in row if column not in header]
         _write_cells(path, header, _read_cells(path)[1])
-    with path.open("a", newline="", encoding="utf-8") as file:
+    with refusals_name(path), path.open("a", newline="", encoding="utf-8") as file:
         csv.DictWriter(file, header).writerow(row)
 
 

@@ -1,6 +1,7 @@
 """A run's folder that is written to, once it is certain that nothing in it is lost."""
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,14 @@ from esrgan.runs.settings import Change, read_settings, write_settings
 
 _ANOTHER = "start another run with name=ANOTHER_NAME"
 log = logging.getLogger(__name__)
+
+
+class _Messages(logging.FileHandler):
+    """Leaves out what a full disk has no room for: the terminal has it, too."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 # logging's name for it
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
 
 
 class OpenRun:
@@ -104,7 +113,7 @@ class OpenRun:
             raise ValueError(f"another process is training in {path}: wait or stop it")
         if not self._resume:  # another process may have trained here since the first look
             self._refuse_to_write_over()
-        handler = logging.FileHandler(self.folder.messages)
+        handler = _Messages(self.folder.messages)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logging.getLogger("esrgan").addHandler(handler)
         if self._free:

@@ -203,6 +203,8 @@ class AfterIteration(Callback):
         self, trainer: Trainer, values: dict[str, float], images: Images, iteration: int
     ) -> None:
         with self.ranks.together("writing the logs"):
+            if trainer.loggers:
+                self.checkpoints.room.wait_for_logs(is_stopped=self.stop.is_asked)
             for destination in trainer.loggers:
                 destination.log_metrics(values, step=iteration)
                 log_images(destination, images, step=iteration)
@@ -222,7 +224,9 @@ class AfterIteration(Callback):
                 "history": self.history,
                 "is_pending": is_pending,
             }
-            self.checkpoints.save(stage.iteration, state)
+            self.checkpoints.room.write(
+                lambda: self.checkpoints.save(stage.iteration, state), is_stopped=self.stop.is_asked
+            )
 
 
 def _stage(module: LightningModule) -> Stage:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from esrgan.runs import remove_old, write_checkpoint
+from esrgan.training.room import Room
 from esrgan.training.validation import Metric
 
 
@@ -18,9 +19,20 @@ class Checkpointing:
             continues from the one before it.
         monitor: the name of the validation's metric whose best checkpoint stays too. None: no
             metric can judge the run, as PSNR cannot judge a GAN.
+        full_disk_retries: see `Room`.
+        full_disk_wait: the same.
     """
 
-    def __init__(self, *, folder: str, every: int, keep_last: int, monitor: str | None) -> None:
+    def __init__(
+        self,
+        *,
+        folder: str,
+        every: int,
+        keep_last: int,
+        monitor: str | None,
+        full_disk_retries: int = 0,
+        full_disk_wait: float = 0,
+    ) -> None:
         if every < 1:
             raise ValueError(f"checkpoints.every ({every}) must be at least 1 iteration")
         if keep_last < 2:
@@ -30,6 +42,7 @@ class Checkpointing:
             )
         self.folder = Path(folder)
         self.every, self.keep_last, self.monitor = every, keep_last, monitor
+        self.room = Room(self.folder, retries=full_disk_retries, wait=full_disk_wait)
         self.best_value: float | None = None
         self.best_iteration = -1
         self._metric: Metric | None = None

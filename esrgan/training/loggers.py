@@ -3,12 +3,14 @@
 Of several processes, the first alone has loggers.
 """
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
+from esrgan.files import refusals_name
 from esrgan.runs import CSVLogs
 from esrgan.types import Image
 
@@ -56,13 +58,37 @@ class TensorBoard(TensorBoardLogger):
             default_hp_metric=False,
             purge_step=first,
         )
+        threading.excepthook = _quiet_writer(threading.excepthook)
+        with refusals_name(Path(self.log_dir)):
+            _ = self.experiment  # begins the file, which Lightning would do at a later moment
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the run's folder holds the whole configuration."""
 
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        with refusals_name(Path(self.log_dir)):
+            for name, value in metrics.items():  # Lightning would say of a full disk: not supported
+                self.experiment.add_scalar(name, value, step)
+
     def save(self) -> None:
-        super().save()
-        self.experiment.flush()
+        with refusals_name(Path(self.log_dir)):
+            super().save()
+            self.experiment.flush()
+
+    def finalize(self, status: str) -> None:
+        with refusals_name(Path(self.log_dir)):
+            super().finalize(status)
+
+
+def _quiet_writer(before: Callable[[Any], object]) -> Callable[[Any], object]:
+    """TensorBoard's thread raises what it hands to the main one, where it becomes a line."""
+
+    def hook(raised: Any) -> None:  # noqa: ANN401 # threading names its type for annotations only
+        is_its = type(raised.thread).__module__.startswith("tensorboard")
+        if not (is_its and issubclass(raised.exc_type, OSError)):
+            before(raised)
+
+    return hook
 
 
 def log_images(logger: Logger, images: Mapping[str, Image], *, step: int) -> None:

@@ -3,7 +3,6 @@
 Everything that can be refused by looking at names is refused before the work.
 """
 
-import errno
 import glob
 import os
 from collections import Counter, defaultdict, deque
@@ -15,11 +14,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from esrgan.data import ImageError, Picture, list_images
-from esrgan.errors import listed
+from esrgan.errors import FULL, listed
 from esrgan.files import check_folder, nearest_existing
-
-FULL = {errno.ENOSPC, errno.EDQUOT}
-"""Numbers of errors that say so of a disk."""
 
 _LONGEST_NAME = 255  # bytes, of every usual file system
 

@@ -66,14 +66,20 @@ def architecture_name(state: Mapping[str, Tensor]) -> str | None:
     return None
 
 
+def names_in_zip(path: Path) -> list[str]:
+    """Of the files in an archive; none where it is no zip, or a damaged one."""
+    with suppress(Exception), zipfile.ZipFile(path) as archive:  # damage raises nearly anything
+        return archive.namelist()
+    return []
+
+
 def _name_in_zip(path: Path) -> str | None:
-    with suppress(zipfile.BadZipFile, OSError), zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        if any(re.search(r"/code/|/constants\.pkl$", name) for name in names):
-            fix = "save the state dict of the module (torch.jit.load reads it)"
-            return f"a program of PyTorch (TorchScript): {fix}"
-        if any(name.endswith(".npy") for name in names):
-            return "arrays of NumPy (.npz): weights of PyTorch are needed"
-        if not any(name.endswith("data.pkl") for name in names):
-            return "an archive: unpack it"
+    names = names_in_zip(path)
+    if any(re.search(r"/code/|/constants\.pkl$", name) for name in names):
+        fix = "save the state dict of the module (torch.jit.load reads it)"
+        return f"a program of PyTorch (TorchScript): {fix}"
+    if any(name.endswith(".npy") for name in names):
+        return "arrays of NumPy (.npz): weights of PyTorch are needed"
+    if names and not any(name.endswith("data.pkl") for name in names):
+        return "an archive: unpack it"
     return None

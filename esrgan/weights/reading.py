@@ -3,18 +3,16 @@
 import json
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
 from esrgan.runs import RunFolder
-from esrgan.weights.foreign import foreign_name, is_safetensors
+from esrgan.weights.foreign import foreign_name, is_safetensors, names_in_zip
 from esrgan.weights.keys import StateDict, to_released_keys
 
 _Mapping = Mapping[Any, Any]
@@ -194,14 +192,11 @@ def _read_torch(path: Path) -> tuple[_Mapping, _Mapping]:
 
 def _refuse_program(path: Path) -> None:
     """TorchScript is code with weights inside; torch would warn of it and load nothing."""
-    if not is_zipfile(path):
-        return
-    with suppress(BadZipFile), ZipFile(path) as archive:  # a damaged one is told of by torch
-        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-            raise WeightsError(
-                f"{path} is a TorchScript program, which is not run: let the program that wrote it "
-                "save its state dict"
-            )
+    if any(name.endswith("/constants.pkl") for name in names_in_zip(path)):
+        raise WeightsError(
+            f"{path} is a TorchScript program, which is not run: let the program that wrote it "
+            "save its state dict"
+        )
 
 
 def _check_tensors(path: Path, content: _Mapping, part: Part) -> StateDict:

@@ -4,6 +4,7 @@ import re
 import stat
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -391,3 +392,15 @@ except SystemExit as exit_:
     images, weights = done.stderr.splitlines()
     assert images.startswith("error: nowhere.png must be a file")
     assert weights.startswith("error: nowhere.pth must be a file of weights")
+
+
+def test_a_damaged_picture_is_named_and_enlarged_only_if_asked_for(run, weights, photos, output):
+    stream = BytesIO()
+    Pillow.fromarray(noise(24, 32, 3)).save(stream, "JPEG")
+    (photos / "cut.jpg").write_bytes(stream.getvalue()[:-200] + b"\xff\xd9")
+    code, _, errors = run(weights, photos / "cut.jpg", "--output", output)
+    assert code == 2
+    assert "cut.jpg: the content is damaged or cut short: " in errors
+    assert not output.exists()
+    assert run(weights, photos / "cut.jpg", "--output", output, "--tolerant")[0] == 0
+    assert pixels(output / "cut.png").shape == (96, 128, 3)

@@ -5,6 +5,7 @@ import shutil
 import lmdb
 import numpy as np
 import pytest
+from damage import check_damaged_data_sets
 
 from esrgan.data.check import find_problems, lq_of
 from esrgan.data.encode import Recipe
@@ -164,3 +165,13 @@ def test_a_changed_ground_truth_is_found_without_the_low_quality_images(dataset)
     flip_byte(dataset / "gt.lmdb" / "data.mdb", value_of(dataset / "gt.lmdb", b"b"), 5)
     shutil.rmtree(dataset / "lq.lmdb")
     assert [problem.key for problem in find_problems(dataset, lq=None)] == ["b"]
+
+
+def test_whatever_is_damaged_is_found_or_harmless(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    write_png(tmp_path / "photos/a.png", rng.integers(0, 256, (24, 32, 3), np.uint8))
+    recipe = Recipe(4, CODECS["raw"], resize_double)
+    build_dataset(tmp_path / "set", recipe, gt_folders=[tmp_path / "photos"])
+    outcomes = check_damaged_data_sets(tmp_path / "set", tmp_path, 10)
+    assert outcomes["found"] > 5

@@ -125,3 +125,18 @@ def test_keep_only_removes_all_other_records(folder):
         writer.keep_only({b"b"})
     with lmdb.open(str(folder), readonly=True) as environment:
         assert environment.stat()["entries"] == 1
+
+
+def test_the_writer_maps_no_lock_file_which_a_full_disk_would_make_deadly(tmp_path):
+    with LmdbWriter(tmp_path / "store") as writer:
+        writer.put([(b"a", b"first")])
+        assert [path.name for path in (tmp_path / "store").iterdir()] == ["data.mdb"]
+
+
+@pytest.mark.parametrize("size", [0, 4096])
+def test_what_a_full_disk_left_of_a_beginning_is_begun_anew(tmp_path, size):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/data.mdb").write_bytes(bytes(size))
+    with LmdbWriter(tmp_path / "store") as writer:
+        writer.put([(b"a", b"first")])
+    assert LmdbReader(tmp_path / "store").read(b"a", bytes) == b"first"

@@ -171,7 +171,7 @@ def test_nothing_but_the_data_set_is_left(photos, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name != "photos"] == ["set"]
     files = {str(path.relative_to(tmp_path / "set")) for path in (tmp_path / "set").rglob("*.*")}
     lmdbs = {f"{name}.lmdb" for name in ("gt", "lq")}
-    inside = {f"{lmdb}/{name}" for lmdb in lmdbs for name in ("data.mdb", "lock.mdb")}
+    inside = {f"{lmdb}/data.mdb" for lmdb in lmdbs}
     lists = {f"{lmdb}/meta_info.txt" for lmdb in lmdbs}
     assert files == lmdbs | inside | lists | {"manifest.json", "records.tsv"}
 
@@ -200,7 +200,7 @@ def test_a_data_set_of_ground_truths_has_nothing_else(photos, tmp_path):
     files = sorted(
         str(path.relative_to(tmp_path / "set")) for path in (tmp_path / "set").rglob("*")
     )
-    inside = [f"gt.lmdb/{name}" for name in ("data.mdb", "lock.mdb", "meta_info.txt")]
+    inside = [f"gt.lmdb/{name}" for name in ("data.mdb", "meta_info.txt")]
     assert files == ["gt.lmdb", *inside, "manifest.json", "records.tsv"]
     images = LmdbImages(folder=tmp_path / "set")
     assert [images.size(index) for index in range(5)] == [(24 + n, 32) for n in range(5)]

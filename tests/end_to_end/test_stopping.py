@@ -65,14 +65,24 @@ def test_a_loss_that_stays_not_a_number_ends_the_run(server, settings, tmp_path)
 def test_a_refused_write_leaves_the_checkpoint_before_it(
     server, settings, finished, tmp_path, fault
 ):
-    training = server.start(tmp_path, settings, fault=fault)
+    at_once = {"checkpoints.full_disk_retries": 2, "checkpoints.full_disk_wait": 0}
+    training = server.start(tmp_path, settings | at_once, fault=fault)
     assert training.wait() == 2
+    assert training.stdout.count("trying again in 0 s") == (2 if fault == "full_disk" else 0)
     assert len(errors(training)) == 1
     assert "experiments/run/checkpoints/iteration_00000010.ckpt.tmp: " in errors(training)[0]
     assert read_newest(training.run / "checkpoints")["iteration"] == 5
     assert not any(training.run.glob("checkpoints/*.tmp"))  # it would keep the disk full
 
     assert server.start(tmp_path, settings | {"resume": True}).wait() == 0
+    assert content(training.run) == content(finished / "experiments/run")
+
+
+def test_a_disk_that_was_full_for_a_moment_changes_nothing(server, settings, finished, tmp_path):
+    at_once = settings | {"checkpoints.full_disk_wait": 0}
+    training = server.start(tmp_path, at_once, fault="full_for_a_moment")
+    assert training.wait() == 0
+    assert "00000010.ckpt.tmp: No space left on device: trying again in 0 s" in training.stdout
     assert content(training.run) == content(finished / "experiments/run")
 
 

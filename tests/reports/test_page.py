@@ -250,3 +250,14 @@ def test_images_are_not_kept_in_memory(tmp_path):
         tracemalloc.stop()
     assert kept < 50_000  # the images are 180 000 bytes
     assert (tmp_path / "page.html").stat().st_size > 180_000
+
+
+def test_a_full_disk_names_the_page(tmp_path, files_up_to):
+    with (
+        files_up_to(1000),
+        pytest.raises(OSError, match=r"too large: '.*page\.html'"),
+        open_page(tmp_path / "page.html", title="Title") as page,
+    ):
+        for _ in range(20):
+            page.add("Set1", comparison())
+    assert not list(tmp_path.iterdir())

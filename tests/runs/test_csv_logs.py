@@ -75,3 +75,13 @@ def test_what_a_crash_left_of_a_last_line_is_removed(tmp_path: Path, rest: bytes
     path.write_bytes(b"iteration,pixel\n10,0.5\n20,0.25\n" + rest)
     CSVLogs(tmp_path, first=15)
     assert path.read_text().splitlines() == ["iteration,pixel", "10,0.5"]
+
+
+def test_a_refused_line_names_its_file_and_is_left_out_later(tmp_path, files_up_to):
+    log(tmp_path, first=1, iterations=range(1, 3))
+    size = (tmp_path / "train.csv").stat().st_size
+    with files_up_to(size + 4), pytest.raises(OSError, match=r"too large: '.*train\.csv'"):
+        log(tmp_path, first=3, iterations=range(3, 4))
+    log(tmp_path, first=3, iterations=range(3, 4))
+    lines = (tmp_path / "train.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["iteration", "1", "2", "3"]

@@ -1,6 +1,8 @@
+import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 from pytorch_lightning.loggers import Logger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -64,3 +66,20 @@ def test_mlflow_and_comet_get_images_their_way() -> None:
 
 def test_a_logger_that_cannot_show_images_is_left_in_peace() -> None:
     log_images(Stranger(), {"val/baby": IMAGE}, step=1)
+
+
+def test_a_full_disk_is_one_error_of_tensorboard_and_no_traceback_of_its_thread(
+    tmp_path, monkeypatch, files_up_to
+):
+    raised = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    logger = TensorBoard(folder=tmp_path, first=1)
+    with files_up_to(200), pytest.raises(OSError, match=r"too large: '.*tensorboard'"):
+        for step in range(100):
+            logger.log_metrics({"train/pixel": 0.5}, step=step)
+        logger.save()
+    assert not raised
+    thread = threading.Thread(target=lambda: 1 / 0)  # any other is told of
+    thread.start()
+    thread.join()
+    assert [one.exc_type for one in raised] == [ZeroDivisionError]

@@ -3,6 +3,7 @@ import pickle
 
 import pytest
 import torch
+from damage import check_mutated_weights
 from safetensors.torch import save_file
 
 from esrgan.networks import RRDBNet
@@ -12,6 +13,7 @@ from esrgan.weights import (
     load_generator,
     load_state_dict_file,
     read_metadata,
+    save_release,
 )
 
 
@@ -178,3 +180,18 @@ def test_what_a_file_does_not_tell_of_its_scale_can_be_told(save):
         assert load_generator(path, scale=scale).scale == scale
     with pytest.raises(WeightsError, match=r"is of scale 2, not 4: give that, or none"):
         load_generator(path, scale=4)
+
+
+def test_a_damaged_file_is_read_or_refused_by_name(rrdb, tmp_path):
+    save_release(tmp_path / "release.pth", rrdb, metadata={})
+    outcomes = check_mutated_weights(tmp_path / "release.pth", tmp_path, 100)
+    assert outcomes["load_generator refused"] > 50
+
+
+def test_a_zip_with_a_broken_name_is_refused_and_not_a_crash(rrdb, save):
+    path = save(rrdb.state_dict())
+    content = path.read_bytes()
+    at = content.rindex(b"data.pkl")  # in the directory at the end
+    path.write_bytes(content[:at] + b"\xbf" + content[at + 1 :])
+    with pytest.raises(WeightsError, match=r"weights\.pth"):
+        load_generator(path)
