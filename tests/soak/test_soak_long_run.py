@@ -68,7 +68,10 @@ def run(settings, tmp_path_factory, share_of):
 
 def family(pid: int) -> list[int]:
     try:
-        return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+        return [
+            pid,
+            *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()),
+        ]
     except FileNotFoundError:
         return []
 
@@ -76,7 +79,7 @@ def family(pid: int) -> list[int]:
 def look(pid: int, iteration: int) -> Look | None:
     """None: it has ended."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
         own = next(line for line in lines if line.startswith("RssAnon:"))
         num_files = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
         return Look(pid, iteration, int(own.split()[1]) << 10, num_files)

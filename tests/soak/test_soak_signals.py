@@ -37,7 +37,7 @@ def start(folder, settings):
 
 def listens(pid):
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return True
     caught = next((line.split()[1] for line in lines if line.startswith("SigCgt:")), "0")
