@@ -102,7 +102,8 @@ def test_a_run_of_two_processes_is_continued_by_one(server, gan_settings, tmp_pa
 
 def test_what_fails_on_one_process_ends_both(server, gan_settings, tmp_path):
     """The first process cannot write its second checkpoint; the other would wait for it."""
-    first, second = server.start_several(tmp_path, gan_settings, count=2, fault="full_disk")
+    at_once = gan_settings | {"checkpoints.full_disk_retries": 0}
+    first, second = server.start_several(tmp_path, at_once, count=2, fault="full_disk")
     assert (first.wait(), second.wait()) == (2, 2)
     assert "No space left on device" in first.stderr
     assert "another process failed while writing a checkpoint" in second.stderr
