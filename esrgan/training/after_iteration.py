@@ -12,6 +12,7 @@ from esrgan.training.checkpointing import Checkpointing
 from esrgan.training.course import Course
 from esrgan.training.loggers import log_images
 from esrgan.training.ranks import Ranks
+from esrgan.training.soundness import is_in_a_streak, require_finite
 from esrgan.training.stage import Stage, TrainingState
 from esrgan.training.stop_signal import StopSignal
 from esrgan.training.training_log import Progress, TrainingLog
@@ -180,10 +181,12 @@ class AfterIteration(Callback):
         self._warn("steps", stage.warnings(values), stage.iteration)
 
     def _validate(self, trainer: Trainer, validation: Validation, stage: Stage) -> None:
+        require_finite(stage.learners, stage.iteration)
         scores = validation.run(stage.evaluated, self.ranks)
         values = scores.values()
         self._send(trainer, values, scores.images, stage.iteration)
-        if stage.iteration:  # there is no checkpoint of the start
+        # There is no checkpoint of the start, nor, but for the last, of a streak
+        if stage.iteration and self._is_kept(stage):
             self.checkpoints.judge(stage.iteration, scores.network)
         self.progress.clear()
         text = ", ".join(f"{name.removeprefix('val/')} {v:.4f}" for name, v in values.items())
@@ -209,7 +212,18 @@ class AfterIteration(Callback):
                 destination.log_metrics(values, step=iteration)
                 log_images(destination, images, step=iteration)
 
+    def _is_kept(self, stage: Stage) -> bool:
+        """Whether this iteration may have a checkpoint: not while a streak of skipped ones lasts.
+
+        All that are kept could else be of one streak, with nothing from before it. The last
+        iteration is saved all the same: the run is over, and its weights are sound.
+        """
+        return stage.iteration == self.iterations or not is_in_a_streak(stage.learners)
+
     def _save(self, trainer: Trainer, stage: Stage, *, is_pending: bool) -> None:
+        require_finite(stage.learners, stage.iteration)
+        if not self._is_kept(stage):
+            return
         with self.ranks.together("writing a checkpoint"):
             if not trainer.is_global_zero:
                 return

@@ -17,8 +17,14 @@ MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 MakeSchedule = Callable[[Optimizer], LRScheduler]
 
 
+REMEDIES = (
+    "A lower learning rate (training.optimizer.lr), gradient clipping (training.guard.clip_norm=1) "
+    "or precision=32-true are the usual remedies."
+)
+
+
 class NonFiniteError(ValueError):
-    """Too many iterations in a row had a loss or a gradient that was not finite."""
+    """A training has numbers that are not finite, and does not recover from them."""
 
 
 class Update(NamedTuple):
@@ -88,9 +94,7 @@ class FiniteGuard(nn.Module):
             raise NonFiniteError(
                 f"the loss or a gradient of the {network} was not finite in {int(self.longest)} "
                 f"iterations in a row ({int(self.skipped)} in all); its weights and their EMA "
-                "were left as they were before. A lower learning rate (training.optimizer.lr), "
-                "gradient clipping (training.guard.clip_norm=1) or precision=32-true are the usual "
-                "remedies."
+                f"were left as they were before. {REMEDIES}"
             )
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from run_content import content, logged_iterations
 
-from esrgan.runs import read_newest
+from esrgan.runs import read_checkpoint, read_newest
 
 
 @pytest.mark.parametrize("to_the_group", [False, True], ids=["process", "group"])
@@ -59,6 +59,37 @@ def test_a_loss_that_stays_not_a_number_ends_the_run(server, settings, tmp_path)
     state = read_newest(training.run / "checkpoints")
     assert state["iteration"] == 20
     assert all(torch.isfinite(weights).all() for weights in state["generator"].values())
+
+
+def test_no_checkpoint_is_of_a_streak_of_skipped_iterations(server, settings, tmp_path):
+    broken = {
+        "training.losses.pixel.loss._target_": "faults.NotANumberAfter",
+        "+training.losses.pixel.loss.calls": 9,
+        "training.guard.max_in_a_row": 20,
+        "checkpoints.every": 2,
+    }
+    training = server.start(tmp_path, settings | broken)
+    assert training.wait() == 2
+    assert "not finite in 31 iterations in a row" in errors(training)[0]
+    assert kept(training) == [4, 6, 8]
+
+
+def test_no_checkpoint_has_infinite_weights(server, settings, tmp_path):
+    """Of a loss and gradients that are finite: only the update is not."""
+    broken = {"training.optimizer.lr": 1e38, "schedule.warmup_iterations": 1, "log_every": 1}
+    training = server.start(tmp_path, settings | broken | {"checkpoints.every": 1})
+    assert training.wait() == 2
+    assert "weights of the generator are not finite" in errors(training)[0]
+    assert "training.optimizer.lr" in errors(training)[0]
+    for path in training.run.glob("checkpoints/*.ckpt"):
+        state = read_checkpoint(path)
+        for weights in (state["generator"], state["ema"]):
+            assert all(torch.isfinite(tensor).all() for tensor in weights.values())
+
+
+def kept(training):
+    paths = training.run.glob("checkpoints/*.ckpt")
+    return sorted(int(path.name.split("_")[1][:8]) for path in paths)
 
 
 @pytest.mark.parametrize("fault", ["full_disk", "file_too_large"])
