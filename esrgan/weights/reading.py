@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from esrgan.runs import RunFolder
+from esrgan.weights.digest import DIGEST, damaged_member, digest_of
 from esrgan.weights.foreign import foreign_name, is_safetensors, names_in_zip
 from esrgan.weights.keys import StateDict, to_released_keys
 
@@ -122,7 +124,7 @@ def read_weights_file(path: Path | str) -> WeightsFile:
     """Read a .pth, .pt, .ckpt or .safetensors, without running what is in it.
 
     Raises:
-        WeightsError: it cannot be read, or is something else.
+        WeightsError: it cannot be read, is something else, or differs from the digest in it.
     """
     path = Path(path)
     if not path.is_file():
@@ -135,6 +137,7 @@ def read_weights_file(path: Path | str) -> WeightsFile:
         content, about = _read_safetensors(path)
     else:
         content, about = _read_torch(path)
+    _check_digest(path, about)
     architecture, metadata = about.get("architecture"), about.get("metadata")
     if not isinstance(architecture, Mapping | None):
         raise WeightsError(f"{path}: its architecture entry must be a mapping")
@@ -161,7 +164,7 @@ def read_metadata(path: Path | str) -> dict[str, str]:
 
 
 def _read_safetensors(path: Path) -> tuple[_Mapping, _Mapping]:
-    """The weights; and what is said about them, under `architecture` and `metadata`."""
+    """The weights; and these with what is said about them: `architecture`, `metadata`, `DIGEST`."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -169,11 +172,14 @@ def _read_safetensors(path: Path) -> tuple[_Mapping, _Mapping]:
         architecture = json.loads(metadata.pop("architecture", "null"))
     except Exception as error:  # the library's own class, or json's, or the system's
         raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error
-    return content, {"architecture": architecture, "metadata": metadata}
+    digest = {DIGEST: metadata.pop(DIGEST)} if DIGEST in metadata else {}
+    return content, {**content, **digest, "architecture": architecture, "metadata": metadata}
 
 
 def _read_torch(path: Path) -> tuple[_Mapping, _Mapping]:
     _refuse_program(path)
+    if member := damaged_member(path):
+        raise WeightsError(f"{path} is damaged ({member} is not what was written): copy it again")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise nearly anything
@@ -188,6 +194,18 @@ def _read_torch(path: Path) -> tuple[_Mapping, _Mapping]:
         raise WeightsError(f"{path} holds a {type(content).__name__} where weights by name belong")
     # Bare state dicts of ours carry the rest as attributes: see release.py.
     return content, {**getattr(content, "__dict__", {}), **content}
+
+
+def _check_digest(path: Path, about: _Mapping) -> None:
+    if DIGEST not in about:
+        return
+    with suppress(Exception):  # of what is no content of ours, such as a sparse tensor
+        if about[DIGEST] == digest_of(about):
+            return
+    raise WeightsError(
+        f"{path} is damaged: its content is not that of its {DIGEST}. Copy it again; or, if "
+        "another program has changed it on purpose, take that entry out of it"
+    )
 
 
 def _refuse_program(path: Path) -> None:

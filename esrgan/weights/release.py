@@ -12,6 +12,7 @@ import torch
 
 from esrgan.files import check_target, write_whole
 from esrgan.weights.architecture import Generator, architecture_of, scale_of
+from esrgan.weights.digest import DIGEST, digest_of
 from esrgan.weights.keys import KeyLayout, StateDict, released
 from esrgan.weights.reading import WeightsError
 
@@ -30,8 +31,8 @@ def save_release(
     Real-ESRGAN, BasicSR and spandrel open both: `.pth` has the weights under `params_ema` and
     `params` (stored once), as BasicSR's default is the second and Real-ESRGAN's the first. Under
     older names they are bare, because the programs that know those look for nothing else.
-    `metadata` (text; what has a structure, as JSON), the scale and the architecture go along. The
-    file is complete or does not exist.
+    `metadata` (text; what has a structure, as JSON), the scale and the architecture go along, and a
+    digest of it all, by which damage is found. The file is complete or does not exist.
 
     The weights may be on any device, in any precision; in the file they are of `dtype`, float32, or
     float16 for half the size. `layout` is one of `KEY_LAYOUTS`.
@@ -46,7 +47,8 @@ def save_release(
     architecture = architecture_of(network)
     about = {"scale": str(scale_of(network)), **metadata}
     if path.suffix == ".safetensors":
-        header = {**about, "architecture": json.dumps(architecture)}
+        digest = digest_of({**state, "architecture": architecture, "metadata": about})
+        header = {**about, "architecture": json.dumps(architecture), DIGEST: digest}
         content = safetensors.torch.save(state, header)
     else:
         beside = {"architecture": architecture, "metadata": about}
@@ -76,7 +78,9 @@ def _torch_bytes(state: StateDict, beside: Mapping[str, Any], *, bare: bool) -> 
     content: dict[str, Any] = {"params_ema": state, "params": state, **beside}
     if bare:  # the rest is in attributes of the dictionary, as torch's own `_metadata` is
         content = OrderedDict(state)
-        vars(content).update(beside)
+        vars(content).update(beside, **{DIGEST: digest_of({**state, **beside})})
+    else:
+        content[DIGEST] = digest_of(content)
     buffer = io.BytesIO()
     torch.save(content, buffer)
     return buffer.getvalue()
