@@ -76,6 +76,16 @@ def test_a_value_that_its_checksum_does_not_cover_is_noticed_by_the_digest(tmp_p
     assert load_generator(tmp_path / "a.pth").conv_hr.bias[0] == NETWORK.conv_hr.bias[0] + 1
 
 
+def test_a_flipped_bit_of_a_file_of_others_is_noticed_by_its_checksum(tmp_path):
+    path = tmp_path / "a.pth"
+    torch.save(NETWORK.state_dict(), path)
+    data, weight = bytearray(path.read_bytes()), NETWORK.conv_hr.weight.detach().numpy().tobytes()
+    data[data.index(weight)] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match=r"a\.pth is damaged \(.*/data/\d+ is not what was"):
+        load_generator(path)
+
+
 def test_a_file_without_a_digest_loads(tmp_path):
     """Of earlier versions, of others, and of PyTorch where it was told to write no checksums."""
     torch.serialization.set_crc32_options(False)
