@@ -1,18 +1,22 @@
 """Files that are complete or as they were, that nobody else is at, and that nothing writes over."""
 
+import hashlib
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
 Held = AcquireReturnProxy[Any]
 """A lock that this process has: until `release`, or until nothing refers to it any more."""
 
 _numbers = count()
+_MACHINE = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 GIVE_OVERWRITE = "choose another name, or give --overwrite"
 
 
@@ -30,16 +34,41 @@ def writing_whole(path: Path, *, overwrite: bool, until: Path | None = None) -> 
     """
     refuse_existing(path, overwrite=overwrite)
     # Its own name, not a longer form of the other, which may be as long as names can be
-    partial = (until or path.parent) / f".{os.getpid()}-{next(_numbers)}.partial"
+    partial = (until or path.parent) / f".{_MACHINE}-{os.getpid()}-{next(_numbers)}.partial"
     with refusals_name(path, instead_of=partial):
         with written_or_gone(partial) as file:
             yield file
         try:
-            refuse_existing(path, overwrite=overwrite)  # it may have appeared in the meantime
-            partial.replace(path)
+            _name(partial, path, overwrite=overwrite)
         finally:
             partial.unlink(missing_ok=True)
         flush(path.parent)
+
+
+def _name(partial: Path, path: Path, *, overwrite: bool) -> None:
+    """Another process may have given the name to a file of its own in the meantime."""
+    refuse_existing(path, overwrite=overwrite)
+    if overwrite:
+        partial.replace(path)
+        return
+    try:
+        os.link(partial, path)  # which fails where the name is taken, at the same moment too
+    except FileExistsError:
+        refuse_existing(path)
+        raise
+    except OSError:  # a disk that knows no links
+        partial.replace(path)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Of `writing_whole` in processes of this machine that a kill has ended.
+
+    Other machines may be writing to the folder: theirs carry another mark, and stay.
+    """
+    for path in folder.glob(f".{_MACHINE}-*.partial"):
+        pid = path.name.split("-")[1]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

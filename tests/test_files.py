@@ -9,7 +9,7 @@ import pytest
 from esrgan.__main__ import main
 from esrgan.data import write_png
 from esrgan.errors import report_errors
-from esrgan.files import check_folder, check_target, write_whole
+from esrgan.files import check_folder, check_target, write_whole, writing_whole
 
 
 @pytest.fixture
@@ -76,3 +76,30 @@ def test_the_line_for_a_full_disk_says_what_to_do(capsys):
 
     assert report_errors(full) == 2
     assert capsys.readouterr().err == "error: a.bin: No space left on device: make room\n"
+
+
+def test_a_name_that_was_taken_at_the_last_moment_is_not_overwritten(tmp_path, monkeypatch):
+    path = tmp_path / "a.bin"
+    link = os.link
+
+    def taken(source, target):
+        path.write_bytes(b"another process's")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", taken)
+    with (
+        pytest.raises(ValueError, match="exists and is not overwritten"),
+        writing_whole(path, overwrite=False) as file,
+    ):
+        file.write(b"mine")
+    assert path.read_bytes() == b"another process's"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_without_links_will_do(tmp_path, monkeypatch):
+    def no_links(source, target):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    write_whole(tmp_path / "a.bin", b"mine", overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]

@@ -26,6 +26,7 @@ from esrgan.commands.mixing import Mixing, add_mixing_options, check_mixing, mix
 from esrgan.commands.upscale_videos import plan_videos, split, upscale_videos, video_work
 from esrgan.data import ImageError, Picture, image_size, read_picture, refuse_losses, write_picture
 from esrgan.errors import FAILED, refuse_below_one, report_errors
+from esrgan.files import refuse_existing, remove_leftovers
 from esrgan.runs import find_weights
 from esrgan.upscaling.enlarge import enlarge, resize
 from esrgan.upscaling.jobs import Existing, Found, Job, find_images, plan_jobs, run_jobs
@@ -157,6 +158,8 @@ def _upscale_all(
 ) -> int:
     """Returns how many failed. Their names and reasons are written when all have been tried."""
     factor = upscalers[1].scale if arguments.outscale is None else arguments.outscale
+    for folder in {job.target.parent for job in jobs}:
+        remove_leftovers(folder)
     failures, num_pixels, start = [], 0, time.monotonic()
     with tqdm(unit="px", unit_scale=True, disable=None) as bar:
         if not bar.disable:
@@ -166,6 +169,7 @@ def _upscale_all(
             factor=factor,
             quality=arguments.quality,
             tolerant=arguments.tolerant,
+            overwrite=arguments.existing is Existing.OVERWRITE,
             bar=bar,
         )
         try:
@@ -236,10 +240,12 @@ class _PictureWork:
     factor: float
     quality: int | None
     tolerant: bool
+    overwrite: bool
     bar: "tqdm[Never]"
 
     def read(self, job: Job) -> Picture:
         """Refuses, before it takes the network's time, what cannot be written in the end."""
+        self._refuse_taken(job)
         picture = read_picture(job.source, tolerant=self.tolerant)
         height, width = picture.colour.shape[:2]
         largest = max(self.upscalers[picture.colour.itemsize].scale, self.factor)
@@ -260,9 +266,15 @@ class _PictureWork:
         scale = self.upscalers[picture.colour.itemsize].scale
         height, width = (self._final(side // scale) for side in picture.colour.shape[:2])
         result = resize(picture, height=height, width=width)
+        self._refuse_taken(job)
         job.target.parent.mkdir(parents=True, exist_ok=True)
-        write_picture(job.target, result, quality=self.quality, overwrite=True)
+        write_picture(job.target, result, quality=self.quality, overwrite=self.overwrite)
         return height * width
+
+    def _refuse_taken(self, job: Job) -> None:
+        """Since the jobs were planned, another process may have made the result."""
+        fix = "another process may be writing there, --skip-existing leaves its results"
+        refuse_existing(job.target, overwrite=self.overwrite, fix=fix)
 
     def _final(self, side: int) -> int:
         return max(round(side * self.factor), 1)

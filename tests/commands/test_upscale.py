@@ -4,6 +4,7 @@ import re
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -392,6 +393,49 @@ except SystemExit as exit_:
     images, weights = done.stderr.splitlines()
     assert images.startswith("error: nowhere.png must be a file")
     assert weights.startswith("error: nowhere.pth must be a file of weights")
+
+
+def test_of_two_at_once_the_second_refuses_what_the_first_has_made(
+    run, weights, photos, output, monkeypatch
+):
+    """The first is a process that has written b.png and c.png since the jobs were planned.
+
+    One of them while the second reads, the other while it computes.
+    """
+    enlarge = upscale.enlarge
+
+    def meanwhile(picture, *arguments, **options):
+        output.mkdir(exist_ok=True)
+        for name in "abc":
+            with suppress(FileExistsError), (output / f"{name}.png").open("xb") as file:
+                file.write(b"of the first")
+        return enlarge(picture, *arguments, **options)
+
+    monkeypatch.setattr(upscale, "enlarge", meanwhile)
+    code, printed, errors = run(weights, photos, "--output", output)
+    assert code == 2
+    assert "0 of 3 written" in printed
+    lines = errors.splitlines()
+    assert [line.count("exists and is not overwritten") for line in lines] == [1, 1, 1]
+    assert {(output / f"{name}.png").read_bytes() for name in "abc"} == {b"of the first"}
+    assert written(output) == ["a.png", "b.png", "c.png"]
+    assert run(weights, photos, "--output", output, "--overwrite")[0] == 0
+    assert b"of the first" not in {(output / f"{name}.png").read_bytes() for name in "abc"}
+
+
+def test_what_a_kill_left_of_a_write_is_removed_by_the_next_one(run, weights, photos, output):
+    killed = "import os, sys; from pathlib import Path; from esrgan.files import writing_whole\n"
+    killed += "with writing_whole(Path(sys.argv[1]), overwrite=False): os._exit(9)"
+    output.mkdir()
+    subprocess.run([sys.executable, "-c", killed, output / "a.png"])
+    (left,) = output.iterdir()
+    assert left.name.endswith(".partial")
+    of_another_machine = left.with_name(".00000000-4711-0.partial")
+    of_a_living_one = left.with_name(f"{left.name.partition('-')[0]}-{os.getppid()}-0.partial")
+    for path in (of_another_machine, of_a_living_one):
+        path.write_bytes(b"half")
+    assert run(weights, photos / "a.png", "--output", output)[0] == 0
+    assert set(output.iterdir()) == {output / "a.png", of_another_machine, of_a_living_one}
 
 
 def test_a_damaged_picture_is_named_and_enlarged_only_if_asked_for(run, weights, photos, output):
