@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from esrgan.errors import FAILED, suggestion
+from esrgan.errors import FAILED, outlive_readers, suggestion
 from esrgan.signals import decided
 
 COMMANDS = {
@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def console() -> int:
     """`main` of a process that has nothing else to do."""
+    outlive_readers()
     return decided(main())
 
 

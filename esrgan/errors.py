@@ -2,9 +2,15 @@
 
 import errno
 import io
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 FAILED = 2
 STOPPED = 75  # "try again": what a scheduler expects of a job that can be continued
@@ -13,11 +19,15 @@ INTERRUPTED = 130
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """Numbers of errors that say so of a disk."""
 
+GONE = {errno.EPIPE, errno.EIO, errno.EINVAL}
+"""Who read a pipe, or a terminal; Windows says the last of pipes."""
+
 _NUM_LISTED = 5
 
 
 def report_errors(command: Callable[[], int | None]) -> int:
     """Run a command and return its exit code; what a user can mend becomes a line on stderr."""
+    outlive_readers()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A console of 256 characters, as Windows has, shows others as stderr does, and goes on
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -34,6 +44,41 @@ def report_errors(command: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
+
+
+class _Outliving(io.FileIO):
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            return memoryview(data).nbytes
+
+
+def outlive_readers() -> None:
+    """From now on who stops reading, as `| head` does, stops no work: the rest goes nowhere."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed from the start
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif stream is getattr(sys, f"__{name}__"):  # not what a test, a notebook put there
+            raw = getattr(stream.buffer, "raw", stream.buffer)
+            if type(raw) is io.FileIO:  # not a console of Windows
+                stream.flush()
+                own = _Outliving(raw.fileno(), "wb", closefd=False)
+                is_buffered = raw is not stream.buffer  # else Python was told not to, by -u
+                setattr(sys, name, _like(stream, io.BufferedWriter(own) if is_buffered else own))
+
+
+def _like(stream: io.TextIOWrapper, buffer: io.BufferedWriter | io.FileIO) -> io.TextIOWrapper:
+    return io.TextIOWrapper(
+        buffer,
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def refuse_below_one(numbers: Mapping[str, int | None]) -> None:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from esrgan.commands.configs import configs_folder
 from esrgan.commands.first_weights import continued_generator, new_generator, start_discriminator
-from esrgan.errors import STOPPED, report_errors
+from esrgan.errors import STOPPED, outlive_readers, report_errors
 from esrgan.signals import Stopped, stopping_at_once
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ log = logging.getLogger("esrgan.train")
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code: 0 done, 2 something to mend, 75 stopped by a signal, to be resumed."""
     words = list(sys.argv[1:] if argv is None else argv)
+    outlive_readers()
     if {"-h", "--help"} & set(words):
         print(__doc__)
         return 0

@@ -64,6 +64,27 @@ def file_too_large() -> None:
     torch.save = limited
 
 
+def nobody_reads() -> None:
+    """As after `train.py | head`, and with 2>&1: what is written to the terminal has no reader."""
+    reader, writer = os.pipe()
+    os.dup2(writer, 1)
+    os.dup2(writer, 2)
+    os.close(reader)
+
+
+def no_bfloat16() -> None:
+    """A processor that computes with it in software."""
+    from esrgan import hardware
+
+    hardware.cpu_multiplies_bf16 = lambda: False
+
+
+def bfloat16() -> None:
+    from esrgan import hardware
+
+    hardware.cpu_multiplies_bf16 = lambda: True
+
+
 class NotANumberAfter(nn.Module):
     """L1 until a call, then never a number again."""
 

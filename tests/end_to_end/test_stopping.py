@@ -41,6 +41,13 @@ def test_a_run_may_have_no_validation(server, settings, tmp_path):
     assert not (training.run / "val.csv").exists()
 
 
+def test_a_run_whose_output_nobody_reads_any_more_goes_on(server, settings, finished, tmp_path):
+    training = server.start(tmp_path, settings, fault="nobody_reads")
+    assert training.wait() == 0
+    assert content(training.run) == content(finished / "experiments/run")
+    assert "the trained generator is" in (training.run / "train.log").read_text(encoding="utf-8")
+
+
 def children(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
 
