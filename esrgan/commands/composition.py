@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from esrgan.hydra_errors import as_typed
 from esrgan.runs import Composition, Settings, find_weights, flatten
+from esrgan.runs.changes import CONTENT
 from esrgan.runs.checks import check_settings, check_targets, parts_that_are_built
 from esrgan.types import Identified, ImagePairs, WholeImages
 
@@ -48,7 +49,7 @@ def refuse_numbers_for_text(overrides: Sequence[str]) -> None:
 
 
 def checked(cfg: DictConfig) -> tuple[dict[str, Any], object, ImagePairs | None]:
-    """The settings as plain containers, if they can work, with digests of what they name.
+    """The settings as plain containers, if they can work, with what is behind them (`CONTENT`).
 
     And what to train on, and the pairs to validate by, of which no image was decoded.
     Lightning takes seconds to import: what can be refused without it is refused before.
@@ -64,7 +65,8 @@ def checked(cfg: DictConfig) -> tuple[dict[str, Any], object, ImagePairs | None]
     check_targets(parts, with_lightning=True)
     named = {"train_set": source, "validation_set": images}
     contents = contents_of(settings, {key: p for key, p in named.items() if p is not None})
-    return settings | {"content": contents}, train_set, images
+    contents["precision"] = _number_format(cfg)
+    return settings | {CONTENT: contents}, train_set, images
 
 
 def composition_of(cfg: DictConfig, *, config: str) -> Composition:
@@ -91,6 +93,12 @@ def contents_of(settings: Mapping[str, Any], pairs: Mapping[str, WholeImages]) -
     """
     digests = {key: p.digest() for key, p in pairs.items() if isinstance(p, Identified)}
     return digests | {key: _digest(file) for key, file in _files(settings)}
+
+
+def _number_format(cfg: DictConfig) -> str:
+    """Lightning's word for it, which may have been given in place of what works it out."""
+    precision = cfg.trainer.precision
+    return str(instantiate(precision) if isinstance(precision, DictConfig) else precision)
 
 
 def _files(settings: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:

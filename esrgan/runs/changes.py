@@ -10,8 +10,13 @@ from typing import Any, Final
 from esrgan.runs.settings import Change, flatten, say_of
 
 CONTENT = "content"
-"""The key under which a run keeps digests of what its settings name, by the settings' keys."""
+"""The key under which a run keeps what is behind its settings, by their keys.
 
+Digests of the data and files that they name, and the number format that `precision` is on the
+device.
+"""
+
+_PRECISION = "precision"
 _ABSENT: Final = object()
 
 
@@ -109,12 +114,22 @@ def _judge_contents(
         changed = found.get(key)
         if key in paths and old[key] != new[key]:
             one, other = _values(changed) if changed else (paths[key], paths[key])
+            if key == _PRECISION:
+                one, other = _with_format(one, old[key]), _with_format(other, new[key])
+                yield Changed(key, one, other, say_of(key).change)
+                continue
             one, other = f"{one} ({old[key][:8]})", f"{other} ({new[key][:8]})"
             yield Changed(key, one, other, say_of(key).change, ", of another content")
         elif key in paths and changed:
-            yield Changed(key, *_values(changed), Change.FREE, " (of the same content)")
+            what = "number format" if key == _PRECISION else "content"
+            yield Changed(key, *_values(changed), Change.FREE, f" (of the same {what})")
         elif changed:
             yield changed
+
+
+def _with_format(value: object, number_format: str) -> str:
+    """`auto (32-true)`; `32-true` says it itself."""
+    return number_format if value == number_format else f"{value} ({number_format})"
 
 
 def refusal(changes: Sequence[Changed], *, allowed: bool) -> str:

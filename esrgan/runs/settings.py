@@ -87,7 +87,7 @@ SAYS: Mapping[str, Say] = {
     "resume": _HANDLING,
     "allow_changes": _HANDLING,
     "verify": _HANDLING,
-    "content": _HANDLING,  # what is known of data and files that settings name
+    "content": _HANDLING,  # what is behind other settings: `changes.CONTENT`
     "name": _HANDLING,
     "log_every": _HANDLING,
     "metrics": _HANDLING,

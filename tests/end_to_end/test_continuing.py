@@ -130,6 +130,19 @@ def test_another_data_set_at_the_same_path_is_noticed(server, stepped, copy, tmp
     assert f"train_set: {dataset} (" in error and " now, of another content\n" in error
 
 
+def test_a_device_on_which_auto_is_another_precision_is_noticed(server, stepped, tmp_path):
+    auto = stepped | {"precision": "auto", "iterations": 2}
+    assert server.start(tmp_path, auto, fault="bfloat16").wait() == 0
+    longer = auto | {"iterations": 4, "resume": True}
+    refused = server.start(tmp_path, longer, fault="no_bfloat16")
+    assert refused.wait() == 2
+    assert "\n  precision: auto (bf16-mixed) then, auto (32-true) now\n" in refused.stderr
+    allowed = server.start(tmp_path, longer | {"allow_changes": True}, fault="no_bfloat16")
+    assert allowed.wait() == 0, allowed.stderr
+    line = "from iteration 2 on, precision: auto (32-true) (before: auto (bf16-mixed))"
+    assert line in (tmp_path / RUN / "train.log").read_text(encoding="utf-8")
+
+
 @pytest.mark.slow
 def test_networks_cannot_change(server, stepped, copy):
     wider = stepped | {"iterations": 30, "generator.num_features": 12, "allow_changes": True}

@@ -129,6 +129,28 @@ def test_another_content_at_the_same_path_is_a_change():
     assert str(change) == "train_set: data/a (1111) then, data/a (9999) now, of another content"
 
 
+def with_precision(word, number_format):
+    return changed("content.precision", number_format, changed("precision", word))
+
+
+def test_a_precision_is_the_number_format_that_it_is_on_the_device():
+    """`auto` is another one where bfloat16 is not in hardware."""
+    here, there = with_precision("auto", "bf16-mixed"), with_precision("auto", "32-true")
+    (change,) = find_changes(here, there)
+    assert change.change is Change.FROM_HERE
+    assert str(change) == "precision: auto (bf16-mixed) then, auto (32-true) now"
+    (change,) = find_changes(here, with_precision("32-true", "32-true"))
+    assert change.change is Change.FROM_HERE
+    assert str(change) == "precision: auto (bf16-mixed) then, 32-true now"
+    (change,) = find_changes(here, with_precision("bf16-mixed", "bf16-mixed"))
+    assert change.change is Change.FREE
+    assert str(change) == "precision: auto then, bf16-mixed now (of the same number format)"
+
+
+def test_of_a_run_that_did_not_keep_its_number_format_the_words_are_compared():
+    assert found(with_precision("auto", "32-true"), changed("precision", "auto")) == {}
+
+
 def test_weights_of_a_loss_are_known_by_their_content_and_those_of_the_start_do_not_count():
     key = "training.losses.vgg.weights"
     assert found(changed(key, "moved.pth")) == {key: Change.FREE}
