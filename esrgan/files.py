@@ -170,6 +170,19 @@ def nearest_existing(path: Path) -> Path:
     return next(place for place in (path, *path.absolute().parents) if place.exists())
 
 
+def split_pair(text: str) -> tuple[Path, Path] | None:
+    """The A and B of `A:B`, of which one at least is a folder; drives of Windows have colons, too.
+
+    None: `text` is itself a path, or there is nothing at either.
+    """
+    if Path(text).exists():
+        return None
+    colons = [at for at, character in enumerate(text) if character == ":"]
+    splits = [(Path(text[:at]), Path(text[at + 1 :])) for at in colons]
+    best = max(splits, key=lambda pair: sum(map(Path.is_dir, pair)), default=None)
+    return best if best and any(map(Path.is_dir, best)) else None
+
+
 def try_lock(path: Path) -> Held | None:
     """Keep other processes from what a lock file stands for, until what is returned is released.
 

@@ -12,7 +12,6 @@ A table is printed. With --output FOLDER these files are written there:
 example: report.py experiments/ablation --output results/ablation --benchmark data/Set14
 """
 
-import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Collection, Sequence
@@ -24,7 +23,7 @@ from esrgan.data import write_png
 from esrgan.errors import refuse_alone, refuse_below_one, report_errors, suggestion
 from esrgan.evaluation import STANDARD
 from esrgan.evaluation.benchmarks import Benchmark
-from esrgan.files import check_target, write_whole
+from esrgan.files import check_target, split_pair, write_whole
 from esrgan.reports.figure import Figure, caption, draw_figure
 from esrgan.reports.plot import plot_panels
 from esrgan.reports.run_curves import curve_panels
@@ -141,7 +140,7 @@ def _open_figure(runs: Sequence[RunRecord], metrics: Sequence[str], arguments: A
     words = arguments.benchmark
     if words is None:
         sets = dict.fromkeys(run.settings.get("validation_set") for run in runs)
-        words = [word for word in sets if word and all(map(os.path.isdir, word.split(":")))]
+        words = [w for w in sets if w and all(map(Path.is_dir, split_pair(w) or [Path(w)]))]
     places = _find_images(inputs.open_benchmarks(words, scale=scale), arguments.images)
     below = [name for name in metrics if arguments.metrics and name in STANDARD]
     return Figure(

@@ -3,12 +3,16 @@
 import re
 from pathlib import Path
 
+from esrgan.files import split_pair
+
 _GT_FOLDERS = ("HR", "GTmod12", "GT", "gt")
 _LQ_FOLDERS = ("LRbicx{scale}", "LR_bicubic/X{scale}", "LR_bicubic/x{scale}", "LR/x{scale}", "lq")
 _OTHER_SCALES = ("LRbicx*", "LR_bicubic/[Xx]*", "LR/x*")
 _OF_A_SCALE = re.compile(r"(?:image_SRF_|[Xx])([2348])")  # SelfExSR's folders, and RCAN's
+# LRbicx4, lr_bicubic, LRBI, lq, DIV2K_valid_LR_unknown; not run_lr_1e-4
 _LQ_FOLDER = re.compile(
-    r"(?:LRbicx|LR[-_]?bicubic|LR(?:BI|BD|DN)?$|LQ$|.*_LR_bicubic)", re.IGNORECASE
+    r"(?:.*[-_. ])?L[RQ](?:BI|BD|DN|bic|blur)?(?:x[2348])?(?:[-_. ].*)?"
+    r"|l[rq](?:[-_]?bic.*)?"
 )
 
 
@@ -25,14 +29,13 @@ def pair_folders(text: str, *, scale: int) -> tuple[Path, Path | None]:
     Raises:
         ValueError: there is no such folder, it has other scales, or holds low-resolution images.
     """
-    folder = Path(text)
-    if not folder.exists() and ":" in text:
-        gt, lq = text.rsplit(":", 1)
-        return _existing(gt), _existing(lq)
-    folder = _of_the_scale(_existing(text), scale)
+    if pair := split_pair(text):
+        gt, lq = map(_existing, pair)
+        return gt, lq
+    folder = _of_the_scale(_existing(Path(text)), scale)
     if folder.name.startswith("image_SRF_"):
         return folder, folder
-    if any(_LQ_FOLDER.match(name) for name in folder.resolve().parts[-2:]):
+    if any(_LQ_FOLDER.fullmatch(name) for name in folder.resolve().parts[-2:]):
         raise ValueError(
             f"{folder} holds low-resolution images, by its name: give the folder of the benchmark, "
             "or GT:LQ"
@@ -87,7 +90,7 @@ def _rcans_half(gt: Path) -> Path | None:
     return lq if lq.is_dir() else None
 
 
-def _existing(folder: str) -> Path:
-    if not Path(folder).is_dir():
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
         raise ValueError(f"{folder} must be a folder of images, and there is none")
-    return Path(folder)
+    return folder

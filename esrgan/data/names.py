@@ -21,7 +21,7 @@ _SCALES = (2, 3, 4, 8)
 _GT_WORDS = r"[-_. ](?:hr|gt)"
 _LQ_WORDS = r"[-_. ](?:lr|lq|low|bic|bicubic|biclr|bi|bd|lrbi|lrbd|lrdn|srf|down|lowres)"
 _LQ_PLACE = re.compile(
-    r"(?:^|[^a-z])(?:lr(?![a-z])|lr(?:bi|un|mild|wild)|lq|low[-_ ]?res|x[2348](?![0-9a-z]))",
+    r"(?:^|[^a-z])(?:lr(?![a-z])|lr(?:bi|bl|un|mild|wild)|lq|low[-_ ]?res|x[2348](?![0-9a-z]))",
     re.IGNORECASE,
 )
 _SELFEXSR = re.compile(r"(.+_SRF_\d_)(.+)\Z", re.DOTALL)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from esrgan.errors import near_multiples, suggestion
+from esrgan.files import split_pair
 from esrgan.runs.settings import Settings
 
 
@@ -119,8 +120,8 @@ def _check_folders(settings: Mapping[str, Any]) -> None:
     validates = parts_that_are_built(settings)["validation"]
     for key in ("train_set", "validation_set") if validates else ("train_set",):
         folder = settings[key]
-        parts = folder.rsplit(":", 1) if key == "validation_set" else []  # GT:LQ, two folders
-        if Path(folder).is_dir() or (len(parts) == 2 and all(map(os.path.isdir, parts))):
+        pair = split_pair(folder) if key == "validation_set" else None
+        if all(map(Path.is_dir, pair or [Path(folder)])):
             continue
         raise ValueError(
             f"{key} ({folder}) is not a folder: data/README.md says how to make it, "

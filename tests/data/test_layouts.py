@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from esrgan.data.layouts import benchmark_name, pair_folders
@@ -75,7 +77,11 @@ def test_a_scale_that_is_not_among_the_folders_of_scales_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["Set5/LRbicx4", "Set5/LR_bicubic/X4", "LR/LRBI", "DIV2K_valid_LR_bicubic/X4", "Set5/LR"],
+    [
+        *["Set5/LRbicx4", "Set5/LR_bicubic/X4", "LR/LRBI", "DIV2K_valid_LR_bicubic/X4", "Set5/LR"],
+        *["DIV2K_valid_LR_unknown/X2", "DIV2K_valid_LR_mild", "DIV2K_valid_LR_x8", "set/lr"],
+        *["Set5/LRblurx4", "Set5_LR", "Set14/lr_bicubic"],
+    ],
 )
 def test_low_resolution_images_are_not_taken_for_ground_truth(tmp_path, name):
     folders(tmp_path, name)
@@ -83,3 +89,20 @@ def test_low_resolution_images_are_not_taken_for_ground_truth(tmp_path, name):
         pair_folders(str(tmp_path / name), scale=4)
     folders(tmp_path, "HR")
     pair_folders(f"{tmp_path / 'HR'}:{tmp_path / name}", scale=4)
+
+
+@pytest.mark.parametrize("name", ["run_lr_1e-4", "LRS3", "valrings", "HRLR"])
+def test_nor_are_folders_refused_whose_names_only_look_so(tmp_path, name):
+    folders(tmp_path, name)
+    assert pair_folders(str(tmp_path / name), scale=4) == (tmp_path / name, None)
+
+
+def test_paths_with_a_drive_are_two_folders_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders(tmp_path, "C:/a", "D:/b")
+    assert pair_folders("C:/a:D:/b", scale=4) == (Path("C:/a"), Path("D:/b"))
+    assert pair_folders("C:/a", scale=4) == (Path("C:/a"), None)
+    with pytest.raises(ValueError, match=r"^D:/gone must be a folder of images, and there is none"):
+        pair_folders("C:/a:D:/gone", scale=4)
+    with pytest.raises(ValueError, match=r"^E:/gone must be a folder"):
+        pair_folders("E:/gone", scale=4)
