@@ -114,9 +114,11 @@ def write_whole(path: Path, content: bytes, *, overwrite: bool) -> None:
 
 def flush(path: Path) -> None:
     """Return when the content of a file, or the names in a folder, are on the disk."""
-    if os.name == "nt" and path.is_dir():  # Windows opens no folders, and keeps names by itself
+    is_folder = path.is_dir()
+    if os.name == "nt" and is_folder:  # Windows opens no folders, and keeps names by itself
         return
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows flushes what may be written to alone, and Linux opens no folder so
+    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

@@ -1,5 +1,6 @@
 """What is written is found to be writable before the work, and else named after it."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from esrgan.__main__ import main
 from esrgan.data import write_png
 from esrgan.errors import report_errors
-from esrgan.files import check_folder, check_target, write_whole, writing_whole
+from esrgan.files import check_folder, check_target, flush, write_whole, writing_whole
 
 
 @pytest.fixture
@@ -103,3 +104,18 @@ def test_a_disk_without_links_will_do(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", no_links)
     write_whole(tmp_path / "a.bin", b"mine", overwrite=False)
     assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_file_is_flushed_as_windows_wants_it_and_a_folder_as_linux_does(tmp_path, monkeypatch):
+    flushed = []
+
+    def fsync(descriptor):
+        mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        flushed.append("read" if mode == os.O_RDONLY else "write")  # Windows refuses the first
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    (tmp_path / "a.bin").write_bytes(b"content")
+    flush(tmp_path / "a.bin")
+    flush(tmp_path)
+    assert flushed == ["write", "read"]
+    assert (tmp_path / "a.bin").read_bytes() == b"content"

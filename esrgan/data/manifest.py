@@ -253,7 +253,7 @@ def publish(folder: Path, output: Path) -> None:
     for path in (folder / _JOURNAL, folder / _LOCK, *half_written):
         path.unlink(missing_ok=True)
     flush(folder)
-    folder.rename(output)
+    folder.replace(output)
     flush(output.parent)
 
 

@@ -181,7 +181,7 @@ def _staged(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield new
-        new.rename(target)
+        new.replace(target)
     except BaseException:
         if new.is_dir():
             shutil.rmtree(new)

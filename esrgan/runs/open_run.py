@@ -177,7 +177,7 @@ class OpenRun:
         if release.exists():
             kept = release.with_stem(f"{release.stem}_{self._earlier_length:08d}")
             if not kept.exists():
-                release.rename(kept)
+                release.replace(kept)
                 log.info("the generator after %d iterations is %s", self._earlier_length, kept)
 
 
