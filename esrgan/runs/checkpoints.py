@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from esrgan.files import flush, written_or_gone
@@ -88,6 +89,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    except (EOFError, RuntimeError, UnpicklingError) as error:  # renamed so, it is as it was before
+        raise CheckpointError(f"{path} is not a checkpoint of esrgan, by its content") from error
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} is not a checkpoint of esrgan: it has no names in it")
     if state.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} has format {state.get('format')}, this version of esrgan reads {FORMAT}"

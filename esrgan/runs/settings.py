@@ -214,7 +214,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         ValueError: the file is missing, damaged, or of another version of esrgan.
     """
     if not path.exists():
-        raise ValueError(f"{path} is missing")
+        raise ValueError(f"{path} is missing: {_FIX}")
     try:
         settings: object = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -1,3 +1,5 @@
+import hashlib
+import io
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,20 @@ def test_a_renamed_checkpoint_is_not_taken_for_none(tmp_path: Path) -> None:
     write(tmp_path, 3)  # beside others it may be anything
     refuse_renamed(tmp_path)
     refuse_renamed(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("content", [b"", b"not of torch", b"PK\x03\x04 cut short", [1, 2]])
+def test_what_was_renamed_as_a_checkpoint_and_is_none_is_named(
+    tmp_path: Path, content: bytes | list[int]
+) -> None:
+    """As the refusal of `last.ckpt` tells a user to: the digest is right then."""
+    file = io.BytesIO()
+    file.write(content) if isinstance(content, bytes) else torch.save(content, file)
+    digest = hashlib.sha256(file.getvalue()).hexdigest()[:16]
+    path = tmp_path / f"iteration_00000007-{digest}.ckpt"
+    path.write_bytes(file.getvalue())
+    with pytest.raises(CheckpointError, match=rf"{path.name} is not a checkpoint of esrgan"):
+        read_checkpoint(path)
 
 
 def test_a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(
