@@ -47,7 +47,7 @@ class CSVLogs:
     def flush(self) -> None:
         """Have what was written survive a power failure."""
         for path in self._existing():
-            with refusals_name(path), path.open("a") as file:
+            with refusals_name(path), path.open("ab") as file:
                 os.fsync(file.fileno())
 
     def _existing(self) -> list[Path]:

@@ -113,7 +113,7 @@ class OpenRun:
             raise ValueError(f"another process is training in {path}: wait or stop it")
         if not self._resume:  # another process may have trained here since the first look
             self._refuse_to_write_over()
-        handler = _Messages(self.folder.messages)
+        handler = _Messages(self.folder.messages, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logging.getLogger("esrgan").addHandler(handler)
         if self._free:

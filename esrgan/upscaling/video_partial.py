@@ -48,7 +48,7 @@ def open_partial(target: Path, asked: Asked) -> Iterator[Path]:
             path.unlink()
         journal = folder / _JOURNAL
         if journal.exists():
-            _refuse_changes(folder, json.loads(journal.read_text()), asked)
+            _refuse_changes(folder, json.loads(journal.read_text("utf-8")), asked)
         else:
             write_whole(journal, json.dumps(dict(asked), indent=2).encode(), overwrite=False)
         try:

@@ -1,4 +1,5 @@
 import json
+import logging
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -23,6 +24,16 @@ def resume(folder: Path) -> None:
 def test_a_run_keeps_its_settings(tmp_path: Path) -> None:
     start(tmp_path / "run")
     assert read_settings(tmp_path / "run/settings.json") == SETTINGS
+
+
+def test_what_is_logged_is_utf_8_wherever_it_runs(tmp_path: Path) -> None:
+    """By default it would be what the system has, which lacks most names on Windows."""
+    log = logging.getLogger("esrgan")
+    before = list(log.handlers)
+    start(tmp_path)
+    (handler,) = [one for one in log.handlers if one not in before]
+    log.removeHandler(handler)
+    assert isinstance(handler, logging.FileHandler) and handler.encoding == "utf-8"
 
 
 def test_a_folder_that_holds_a_run_is_never_written_over(tmp_path: Path) -> None:
