@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from copy import deepcopy
@@ -281,6 +282,7 @@ def test_what_fails_midway_leaves_nothing(run, parents, image, tmp_path, monkeyp
         assert run(*arguments)[0] == 2
     assert contents(tmp_path) == before
     with monkeypatch.context() as patch:
+        patch.setattr(os, "link", fail)
         patch.setattr(Path, "replace", fail)
         assert run(*parents, "--images", image, "--gif", tmp_path / "a.gif")[0] == 2
     assert contents(tmp_path) == before
