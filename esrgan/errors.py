@@ -16,6 +16,10 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 _NUM_LISTED = 5
 
 
+class NonFiniteOutputError(ValueError):
+    """What a network computes is infinite or not a number."""
+
+
 def report_errors(command: Callable[[], int | None]) -> int:
     """Run a command and return its exit code; what a user can mend becomes a line on stderr."""
     if isinstance(sys.stdout, io.TextIOWrapper):
