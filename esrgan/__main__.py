@@ -13,6 +13,7 @@ COMMANDS = {
     "check-data": "check data sets against what was written",
     "download": "fetch published data sets, benchmarks and weights",
     "preview": "show what a training will see: samples, degradations, how strong they are",
+    "replay": "do an iteration again whose numbers were not finite, and show where",
     "evaluate": "score networks and results on benchmarks",
     "upscale": "enlarge pictures and videos by a trained network",
     "interpolate": "mix two trained networks",

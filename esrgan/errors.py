@@ -26,6 +26,10 @@ GONE = {errno.EPIPE, errno.EIO, errno.EINVAL}
 _NUM_LISTED = 5
 
 
+class NonFiniteOutputError(ValueError):
+    """What a network computes is infinite or not a number."""
+
+
 def report_errors(command: Callable[[], int | None]) -> int:
     """Run a command and return its exit code; what a user can mend becomes a line on stderr."""
     outlive_readers()

@@ -29,6 +29,7 @@ HYDRA_AT = {
     "esrgan/hydra_errors.py",
     "esrgan/sweeps/launch.py",
     "esrgan/commands/preview.py",
+    "esrgan/commands/replay.py",
     "esrgan/commands/train.py",
     "esrgan/commands/composition.py",
     "esrgan/commands/first_weights.py",

@@ -19,9 +19,7 @@ example: train.py experiment=rrdb_psnr train_set=data/DIV2K_x4 validation_set=da
 
 import logging
 import os
-import re
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,7 +112,7 @@ def train(cfg: "DictConfig") -> int:
         from esrgan import training
         from esrgan.hardware import require_accelerator
 
-        _quieten_lightning()
+        training.quieten_lightning()
         state = run.folder.newest_checkpoint()
         history = run.history_since(state)
         start = 0 if state is None else state["iteration"]
@@ -131,6 +129,7 @@ def train(cfg: "DictConfig") -> int:
             validation=validation,
             checkpoints=instantiate(cfg.checkpoints, folder=run.folder.checkpoints),
             stop=training.StopSignal(),
+            streaks=training.Streaks(run.folder.skipped, batch_of=data.batch_of, settings=settings),
             resume_from=state,
             from_weights=bool(cfg.init_from),
             settings=settings,
@@ -215,20 +214,6 @@ def _say_who_reads(generator: "Generator", run: "RunFolder") -> None:
 
     if said := note_for_others(generator, name=run.release.name):
         log.info("note: %s", said)
-
-
-def _quieten_lightning() -> None:
-    """Leave out its hints, and warnings of what is meant to be: the EMA is in evaluation mode."""
-    for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (
-        "in eval mode",
-        "LeafSpec",
-        "smaller than the logging",
-        "lr_scheduler.step",
-        "is zero",
-    ):
-        warnings.filterwarnings("ignore", f".*{re.escape(message)}")
 
 
 def _end(

@@ -59,8 +59,8 @@ class PatchDataModule(pl.LightningDataModule):
             GlobalBatches,
             iterations=iterations,
             batch_size=batch_size,
-            start_iteration=start_iteration,
         )
+        self._start = start_iteration
         self._batches()  # refuses wrong numbers now, not after the set-up of the devices
         self._num_workers = num_workers
         self._start_method = start_method
@@ -89,8 +89,25 @@ class PatchDataModule(pl.LightningDataModule):
             persistent_workers=has_workers,
         )
 
-    def _batches(self, *, rank: int = 0, world_size: int = 1) -> GlobalBatches | PooledBatches:
-        batches = self._make_batches(rank=rank, world_size=world_size)
+    def batch_of(self, iteration: int) -> tuple[dict[int, str], Any]:
+        """What an iteration, counted from 1, has over all processes.
+
+        Returns:
+            The names of the images by the numbers of the samples, and the batch.
+        """
+        numbers = next(iter(self._batches(start=iteration - 1)))
+        train: Any = self._train  # whose samples are of the kind that it puts into a batch
+        batch = train.collate([train[number] for number in numbers])
+        return {number: self._train.key(number) for number in numbers}, batch
+
+    def _batches(
+        self, *, start: int | None = None, rank: int = 0, world_size: int = 1
+    ) -> GlobalBatches | PooledBatches:
+        batches = self._make_batches(
+            start_iteration=self._start if start is None else start,
+            rank=rank,
+            world_size=world_size,
+        )
         if self._pool is None:
             return batches
         return PooledBatches(batches, seed=self._train.seed, **self._pool)

@@ -8,8 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from esrgan.errors import NonFiniteOutputError
 from esrgan.types import Image, Pixels
 from esrgan.weights import Generator, multiple_of
+
+DIVERGED = "its weights have diverged: use those of an earlier iteration"
 
 # The types of images, and those that hold them in tensors: torch has few functions for uint16
 _INTEGERS: dict[np.dtype[Any], torch.dtype] = {
@@ -26,7 +29,8 @@ def upscale(network: Generator, lq: Image) -> Image:
     image is mirrored at the right and bottom up to one, and the result is cropped.
 
     Raises:
-        ValueError: the image is not RGB uint8, or the network's output is not finite.
+        ValueError: the image is not RGB uint8.
+        NonFiniteOutputError: the network's output is not finite.
     """
     if lq.dtype != np.uint8 or lq.ndim != 3 or lq.shape[2] != 3:
         raise ValueError(f"lq is {lq.dtype} {lq.shape}: expected an RGB image, uint8 (H, W, 3)")
@@ -36,7 +40,7 @@ def upscale(network: Generator, lq: Image) -> Image:
         padded = to_tensor(lq, multiple=multiple_of(network), like=weights)
         sr = network(padded)[0]
     if not torch.isfinite(sr).all():
-        raise ValueError("the network's output is not finite: its weights have diverged")
+        raise NonFiniteOutputError(f"the network's output is not finite: {DIVERGED}")
     scale = sr.shape[1] // padded.shape[2]
     return np.asarray(to_pixels(sr[:, : height * scale, : width * scale], lq.dtype), np.uint8)
 

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from esrgan.errors import NonFiniteOutputError
 from esrgan.hardware import free_memory
 from esrgan.inference.network import (
+    DIVERGED,
     at_least_float32,
     computing_exactly,
     to_pixels,
@@ -147,10 +149,10 @@ class Upscaler:
             inner = window.seen_from(outer)
             sr = (self._mean_of_turns if self._self_ensemble else self._apply)(lq, inner)[0]
         if not torch.isfinite(sr).all():
-            dtype, reason = self._weights.dtype, "its weights have diverged"
+            dtype, reason = self._weights.dtype, DIVERGED
             if dtype in (torch.float16, torch.bfloat16):
                 reason = f"it overflows in {dtype}, or has diverged: try torch.float32"
-            raise ValueError(f"the network's output is not finite: {reason}")
+            raise NonFiniteOutputError(f"the network's output is not finite: {reason}")
         return to_pixels(sr, pixels.dtype)
 
     def _apply(self, lq: Tensor, wanted: Window) -> Tensor:

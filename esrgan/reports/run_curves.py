@@ -8,7 +8,7 @@ from esrgan.reports.run_table import common_baseline
 from esrgan.runs import Line, RunRecord
 
 MOST_POINTS = 100
-_NOT_LOSSES = ("iteration", "learning_rate", "gradient_norm")
+_NOT_LOSSES = ("iteration", "learning_rate", "gradient_norm", "skipped")
 _LARGE_FACTOR = 4  # between the values of a loss: from here on their axis is logarithmic
 
 

@@ -1,8 +1,8 @@
 """The folder of a run, `experiments/NAME/`: what lies where in it, for those who write and read.
 
 It holds `settings.json` (every setting, resolved), `history.json` (what was changed of them on the
-way), `checkpoints/`, the logs (`train.csv`, `val.csv`, `speed.csv`, `tensorboard/`, `train.log`)
-and, when the run has ended, its release.
+way), `checkpoints/`, the logs (`train.csv`, `val.csv`, `speed.csv`, `tensorboard/`, `train.log`),
+`skipped/`, if numbers were not finite, and, when the run has ended, its release.
 """
 
 import json
@@ -54,6 +54,11 @@ class RunFolder:
     def read_history(self) -> History:
         """A ValueError where it is broken."""
         return read_history(self.history)
+
+    @property
+    def skipped(self) -> Path:
+        """A folder of the batches whose numbers were not finite; not there if there was none."""
+        return self.path / "skipped"
 
     @property
     def messages(self) -> Path:

@@ -7,14 +7,17 @@ from typing import Any, cast
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
+from esrgan.errors import NonFiniteOutputError
 from esrgan.signals import KILL
 from esrgan.training.checkpointing import Checkpointing
 from esrgan.training.course import Course
+from esrgan.training.learner import REMEDIES, NonFiniteError
 from esrgan.training.loggers import log_images
 from esrgan.training.ranks import Ranks
 from esrgan.training.soundness import is_in_a_streak, require_finite
 from esrgan.training.stage import Stage, TrainingState
 from esrgan.training.stop_signal import StopSignal
+from esrgan.training.streaks import Streaks, skip_warnings
 from esrgan.training.training_log import Progress, TrainingLog
 from esrgan.training.validation import Images, Validation
 
@@ -30,6 +33,7 @@ class AfterIteration(Callback):
         validation: metrics on whole images; None trains without.
         checkpoints: when to save, and what to keep.
         stop: asked at the end of every iteration.
+        streaks: keeps batches whose numbers are not finite.
         resume_from: a checkpoint's content; None starts a new run.
         from_weights: whether a new run starts from weights, and not from random ones.
         settings: put into every checkpoint, so that the file explains itself.
@@ -44,6 +48,7 @@ class AfterIteration(Callback):
         validation: Validation | None,
         checkpoints: Checkpointing,
         stop: StopSignal,
+        streaks: Streaks,
         resume_from: TrainingState | None,
         from_weights: bool,
         settings: dict[str, Any],
@@ -62,7 +67,7 @@ class AfterIteration(Callback):
         self.iterations = iterations
         # not self.log: Lightning puts its own there
         self.training_log, self.validation, self.checkpoints = log, validation, checkpoints
-        self.stop = stop
+        self.stop, self.streaks = stop, streaks
         self.progress = Progress(total=iterations, done=0, show=False)
         self.resume_from, self.from_weights = resume_from, from_weights
         self.settings, self.history = settings, list(history)
@@ -144,6 +149,7 @@ class AfterIteration(Callback):
         self.progress.advance()
         for network, learner in stage.learners.items():
             if iteration % learner.guard.max_in_a_row == 0 or last:
+                self._look_for_streaks(trainer, stage)
                 learner.guard.check(network)
         self._conclude(trainer, stage)
         trainer.should_stop = trainer.should_stop or self.stop.received is not None
@@ -175,14 +181,29 @@ class AfterIteration(Callback):
     def _log(self, trainer: Trainer, stage: Stage) -> None:
         groups = [g for each in stage.learners.values() for g in each.optimizer.param_groups]
         rates = {f"train/learning_rate_{i}": float(g["lr"]) for i, g in enumerate(groups)}
-        values = self.training_log.means() | rates | self.training_log.speed()
+        values = self.training_log.summary() | rates | self.training_log.speed()
         self._send(trainer, values, {}, stage.iteration)
         self.progress.show(values)
-        self._warn("steps", stage.warnings(values), stage.iteration)
+        self._look_for_streaks(trainer, stage)
+        warnings = skip_warnings(values) | stage.warnings(values)
+        self._warn("steps", warnings, stage.iteration)
+
+    def _look_for_streaks(self, trainer: Trainer, stage: Stage) -> None:
+        if trainer.is_global_zero and (words := self.streaks.look(stage)):
+            self.progress.clear()
+            logger.warning(words)
 
     def _validate(self, trainer: Trainer, validation: Validation, stage: Stage) -> None:
         require_finite(stage.learners, stage.iteration)
-        scores = validation.run(stage.evaluated, self.ranks)
+        try:
+            scores = validation.run(stage.evaluated, self.ranks)
+        except NonFiniteOutputError as error:
+            network = "generator" if stage.ema is None else "averaged generator (EMA)"
+            raise NonFiniteError(
+                f"iteration {stage.iteration}: the output of the {network} is not finite for the "
+                f"validation's image {error}, although its weights are. Go on from a checkpoint of "
+                f"before, as another run with init_from=CHECKPOINT. {REMEDIES}"
+            ) from error
         values = scores.values()
         self._send(trainer, values, scores.images, stage.iteration)
         # There is no checkpoint of the start, nor, but for the last, of a streak
@@ -222,6 +243,7 @@ class AfterIteration(Callback):
 
     def _save(self, trainer: Trainer, stage: Stage, *, is_pending: bool) -> None:
         require_finite(stage.learners, stage.iteration)
+        self._look_for_streaks(trainer, stage)
         if not self._is_kept(stage):
             return
         with self.ranks.together("writing a checkpoint"):

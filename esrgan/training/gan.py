@@ -112,10 +112,11 @@ class GANTraining(Stage):
             values, opposite = self._train_generator(parts)
         else:
             values, opposite = {}, self._judge(parts)
-        norm = self.opponent.update(
+        taken, norm = self.opponent.update(
             list(opposite.values()), before=before, iteration=self.iteration
         )
-        return self.end(values | opposite | {"discriminator_gradient_norm": norm})
+        of_update = {"discriminator_gradient_norm": norm, "discriminator_skipped": ~taken}
+        return self.end(values | opposite | of_update)
 
     def _train_generator(self, parts: list[Prepared]) -> tuple[Values, Values]:
         """Update the generator, give the discriminator its gradient; the figures of both."""
@@ -135,12 +136,13 @@ class GANTraining(Stage):
             accumulate(values, terms | {"adversarial": term})
             accumulate(opposite, figures)
             squares += torch.stack([part.square().sum() for part in (content, adversarial)])
-        norm = self.learner.update(
+        taken, norm = self.learner.update(
             [*values.values(), squares], before=before, iteration=self.iteration
         )
         of_content, of_adversarial = squares.sqrt().unbind()
         share = of_adversarial / (of_content + of_adversarial)
-        return values | {"gradient_norm": norm, "adversarial_share": share}, opposite
+        values |= {"gradient_norm": norm, "adversarial_share": share, "skipped": ~taken}
+        return values, opposite
 
     def _judge(self, parts: list[Prepared]) -> Values:
         """Give the discriminator its gradient, where the generator waits; its figures."""

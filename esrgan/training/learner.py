@@ -28,7 +28,10 @@ class NonFiniteError(ValueError):
 
 
 class Update(NamedTuple):
-    """Whether weights were updated (scalar boolean, on the device), and the gradients' norm."""
+    """Whether weights were updated (scalar boolean, on the device), and the gradients' norm.
+
+    The norm is that before clipping.
+    """
 
     taken: Tensor
     norm: Tensor
@@ -43,11 +46,16 @@ class FiniteGuard(nn.Module):
     Args:
         clip_norm: the largest L2 norm that all gradients together may have; None: any.
         max_in_a_row: `check` raises once this many updates in a row were skipped.
+
+    Attributes:
+        began: the iteration, counted from 1, with which the newest streak of skipped updates began;
+            0: there was none since the run was started or continued.
     """
 
     in_a_row: Tensor
     longest: Tensor
     skipped: Tensor
+    began: Tensor
 
     def __init__(self, *, clip_norm: float | None, max_in_a_row: int) -> None:
         super().__init__()
@@ -58,16 +66,16 @@ class FiniteGuard(nn.Module):
         self.clip_norm, self.max_in_a_row = clip_norm, max_in_a_row
         for name in ("in_a_row", "longest", "skipped"):
             self.register_buffer(name, torch.zeros((), dtype=torch.long))
+        # No checkpoint is of a streak, so that none need tell of one
+        self.register_buffer("began", torch.zeros((), dtype=torch.long), persistent=False)
 
-    def step(self, optimizer: Optimizer, figures: Tensor) -> Update:
+    def step(self, optimizer: Optimizer, figures: Tensor, *, iteration: int = 0) -> Update:
         """Clip the gradients and update the weights, if the figures and all gradients are finite.
 
         Args:
             optimizer: its parameters hold the gradients.
             figures: whatever else has to be finite, the losses among it.
-
-        Returns:
-            The norm is that before clipping.
+            iteration: counted from 0.
         """
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -77,6 +85,7 @@ class FiniteGuard(nn.Module):
         finite = torch.isfinite(norm) & torch.isfinite(figures.detach().sum())
         _step_where(optimizer, finite)
         self.in_a_row.add_(1).mul_(~finite)
+        self.began.copy_(torch.where(self.in_a_row == 1, iteration + 1, self.began))
         torch.maximum(self.longest, self.in_a_row, out=self.longest)
         self.skipped.add_(~finite)
         return Update(finite, norm)
@@ -146,7 +155,7 @@ class Learner(nn.Module):
         with _naming("schedule", schedule):
             self.schedule = schedule(self.optimizer)
 
-    def update(self, figures: Sequence[Tensor], *, before: "Buffers", iteration: int) -> Tensor:
+    def update(self, figures: Sequence[Tensor], *, before: "Buffers", iteration: int) -> Update:
         """Update weights and EMA by the gradients of the global batch, if everything is finite.
 
         Args:
@@ -155,17 +164,14 @@ class Learner(nn.Module):
             before: all buffers that the passes of this iteration moved; they are put back where
                 the update is not taken.
             iteration: as for `update_ema`.
-
-        Returns:
-            The norm of the gradients, before clipping.
         """
         gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
         average([*gradients, *figures])
         has_to_be_finite = torch.cat([each.reshape(-1) for each in figures])
-        taken, norm = self.guard.step(self.optimizer, has_to_be_finite)
-        before.restore_unless(taken)
-        self.update_ema(iteration, taken)
-        return norm
+        update = self.guard.step(self.optimizer, has_to_be_finite, iteration=iteration)
+        before.restore_unless(update.taken)
+        self.update_ema(iteration, update.taken)
+        return update
 
     @torch.no_grad()
     def update_ema(self, iteration: int, taken: Tensor) -> None:

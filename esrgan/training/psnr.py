@@ -24,5 +24,6 @@ class PSNRTraining(Stage):
             }
             self.manual_backward(torch.stack(list(terms.values())).sum())
             accumulate(values, terms)
-        norm = self.learner.update(list(values.values()), before=before, iteration=self.iteration)
-        return self.end(values | {"gradient_norm": norm})
+        figures = list(values.values())
+        taken, norm = self.learner.update(figures, before=before, iteration=self.iteration)
+        return self.end(values | {"gradient_norm": norm, "skipped": ~taken})

@@ -1,9 +1,10 @@
-"""What a training shows of itself: means of what the steps return, its speed, a progress bar."""
+"""What a training shows of itself: what the steps returned, its speed, a progress bar."""
 
+import math
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 from torch import Tensor
@@ -11,7 +12,10 @@ from tqdm import tqdm
 
 
 class TrainingLog:
-    """Sums the values of each iteration and gives their means at the end of an interval.
+    """Takes in the values of each iteration, and sums them up at the end of an interval.
+
+    Of numbers it gives the means, those that are not finite left out: one would hide all others. Of
+    truths it gives how many there were.
 
     Args:
         every: the interval, in iterations.
@@ -21,8 +25,8 @@ class TrainingLog:
         if every < 1:
             raise ValueError(f"log_every ({every}) must be at least 1 iteration")
         self.every = every
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._numbers: dict[tuple[str, ...], _Sums] = {}  # by the names that came together
+        self._truths: dict[str, Tensor] = {}
         self.start_clock()
 
     def start_clock(self) -> None:
@@ -37,26 +41,36 @@ class TrainingLog:
         """Take in what a step returned; waits for nothing."""
         self._last_end = time.perf_counter()
         self._num_samples += num_samples
-        for name, value in values.items():
-            value = value.detach()
-            self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
-            self._counts[name] = self._counts.get(name, 0) + 1
+        names = tuple(name for name, value in values.items() if value.is_floating_point())
+        if names:
+            numbers = torch.stack([values[name].detach() for name in names])
+            finite = numbers.isfinite()
+            sums = _Sums(torch.where(finite, numbers, 0), finite.long())
+            self._numbers[names] = sums.plus(self._numbers.get(names))
+        for name in (name for name in values if name not in names):
+            self._truths[name] = values[name].long() + self._truths.get(name, 0)
 
     def leave_out_time(self) -> None:
         """Do not count what happened since the step ended: validation, checkpoints."""
         now = time.perf_counter()
         self._begin, self._last_end = self._begin + now - self._last_end, now
 
-    def means(self) -> dict[str, float]:
-        """The means since the last call, as `train/NAME`; the one place that waits for a device.
+    def summary(self) -> dict[str, float]:
+        """What came since the last call, as `train/NAME`; the one place that waits for a device.
 
-        A value that not every step returned is averaged over those that did.
+        A value that not every iteration had is averaged over those that did; not a number where
+        none was finite.
         """
-        sums = torch.stack(list(self._sums.values())).tolist()
-        counts = self._counts.items()
-        means = {f"train/{name}": s / n for (name, n), s in zip(counts, sums, strict=True)}
-        self._sums, self._counts = {}, {}
-        return means
+        totals: dict[str, tuple[float, float]] = {}
+        for names, both in self._numbers.items():
+            sums, counts = torch.stack([both.sums, both.counts]).tolist()
+            for name, total, count in zip(names, sums, counts, strict=True):
+                before = totals.get(name, (0.0, 0.0))
+                totals[name] = before[0] + total, before[1] + count
+        means = {f"train/{k}": s / n if n else math.nan for k, (s, n) in totals.items()}
+        counts = {f"train/{name}": float(count) for name, count in self._truths.items()}
+        self._numbers, self._truths = {}, {}
+        return means | counts
 
     def speed(self) -> dict[str, float]:
         """Samples per second and the share of the time that was spent waiting for data.
@@ -74,11 +88,32 @@ class TrainingLog:
         return values
 
     def state_dict(self) -> dict[str, Any]:
-        return {"sums": self._sums, "counts": self._counts}
+        numbers = [
+            {"names": list(names), **both._asdict()} for names, both in self._numbers.items()
+        ]
+        return {"numbers": numbers, "truths": self._truths}
 
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
-        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
-        self._counts = dict(state["counts"])
+        self._numbers = {
+            tuple(each["names"]): _Sums(each["sums"].to(device), each["counts"].to(device))
+            for each in state.get("numbers", [])
+        }
+        self._truths = {name: count.to(device) for name, count in state.get("truths", {}).items()}
+        for name, total in state.get("sums", {}).items():  # of an earlier version
+            counts = torch.tensor([state["counts"][name]], device=device)
+            self._numbers[(name,)] = _Sums(total.to(device).reshape(1), counts)
+
+
+class _Sums(NamedTuple):
+    """Of some numbers that came together: the sum and the count of each one's finite values."""
+
+    sums: Tensor
+    counts: Tensor
+
+    def plus(self, other: "_Sums | None") -> "_Sums":
+        if other is None:
+            return self
+        return _Sums(self.sums + other.sums, self.counts + other.counts)
 
 
 class Progress:

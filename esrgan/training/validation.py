@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from torch import nn
 
+from esrgan.errors import NonFiniteOutputError
 from esrgan.training.ranks import Ranks, rank, world_size
 from esrgan.types import Image, ImagePairs
 
@@ -129,6 +130,9 @@ class Validation:
 
         What could be measured on the baseline's images is NaN where the network's have lost too
         much to be measured.
+
+        Raises:
+            NonFiniteOutputError: of the network, for the image that it names.
         """
         self.begin(ranks)
         assert self._baseline_values is not None
@@ -145,8 +149,8 @@ class Validation:
         with ranks.together("validating"):
             for index in range(rank(), len(self.pairs), world_size()):
                 lq, gt = self.pairs.read(index)
-                sr = method(lq)
                 key = self.pairs.key(index)
+                sr = _output(method, lq, key)
                 truth = gt[..., :1] if self.pairs.is_grey(index) else gt
                 measured[key] = [
                     _value(metric, measure, key, sr, truth, failure)
@@ -172,6 +176,13 @@ def _middle(image: Image) -> Image:
     height, width = image.shape[:2]
     top, left = (max(side - _SHOWN, 0) // 2 for side in (height, width))
     return image[top : top + _SHOWN, left : left + _SHOWN]
+
+
+def _output(method: Callable[[Image], Image], lq: Image, key: str) -> Image:
+    try:
+        return method(lq)
+    except NonFiniteOutputError as error:
+        raise NonFiniteOutputError(key) from error
 
 
 def _value(

@@ -117,3 +117,17 @@ def _fail_at(iteration: int) -> None:
         validate(self, trainer, validation, stage)
 
     AfterIteration._validate = fail
+
+
+class NotANumberAt(nn.Module):
+    """L1 that is not a number in some calls, and on some process alone."""
+
+    def __init__(self, *, calls: list[int], rank: int | None = None) -> None:
+        super().__init__()
+        self.calls, self.rank, self.count = calls, rank, 0
+
+    def forward(self, sr: Tensor, gt: Tensor) -> Tensor:
+        self.count += 1
+        is_here = self.rank in (None, int(os.environ.get("RANK", "0")))
+        bad = float("nan") if is_here and self.count in self.calls else 1.0
+        return bad * (sr - gt).abs().mean()

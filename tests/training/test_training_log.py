@@ -1,3 +1,4 @@
+import math
 import time
 
 import pytest
@@ -10,9 +11,9 @@ def test_means_are_over_the_interval() -> None:
     log = TrainingLog(every=2)
     for value in (1.0, 2.0):
         log.add({"pixel": torch.tensor(value)}, num_samples=4)
-    assert log.means() == {"train/pixel": 1.5}
+    assert log.summary() == {"train/pixel": 1.5}
     log.add({"pixel": torch.tensor(8.0)}, num_samples=4)
-    assert log.means() == {"train/pixel": 8.0}
+    assert log.summary() == {"train/pixel": 8.0}
 
 
 def test_a_value_that_some_steps_lack_is_averaged_over_the_others() -> None:
@@ -24,7 +25,7 @@ def test_a_value_that_some_steps_lack_is_averaged_over_the_others() -> None:
         {"gap": 8.0, "pixel": 3.0},
     ):
         log.add({k: torch.tensor(v) for k, v in values.items()}, num_samples=1)
-    assert log.means() == {"train/gap": 5.0, "train/pixel": 2.0}
+    assert log.summary() == {"train/gap": 5.0, "train/pixel": 2.0}
 
 
 def test_an_interval_that_is_interrupted_goes_on() -> None:
@@ -32,7 +33,41 @@ def test_an_interval_that_is_interrupted_goes_on() -> None:
     first.add({"pixel": torch.tensor(1.0)}, num_samples=1)
     second.load_state_dict(first.state_dict(), torch.device("cpu"))
     second.add({"pixel": torch.tensor(2.0)}, num_samples=1)
-    assert second.means() == {"train/pixel": 1.5}
+    assert second.summary() == {"train/pixel": 1.5}
+
+
+def test_a_value_that_is_not_finite_is_left_out_of_its_mean() -> None:
+    log = TrainingLog(every=3)
+    for pixel, norm in ((1.0, 3.0), (math.nan, math.inf), (3.0, math.inf)):
+        values = {"pixel": torch.tensor(pixel), "norm": torch.tensor(norm)}
+        log.add(values, num_samples=1)
+    assert log.summary() == {"train/pixel": 2.0, "train/norm": 3.0}
+
+
+def test_of_values_none_of_which_is_finite_there_is_no_mean() -> None:
+    log = TrainingLog(every=1)
+    log.add({"pixel": torch.tensor(math.inf)}, num_samples=1)
+    assert math.isnan(log.summary()["train/pixel"])
+
+
+def test_truths_are_counted_also_where_an_interval_was_interrupted() -> None:
+    first, second = TrainingLog(every=4), TrainingLog(every=4)
+    for truth in (True, False):
+        first.add({"loss": torch.tensor(1.0), "skipped": torch.tensor(truth)}, num_samples=1)
+    second.load_state_dict(first.state_dict(), torch.device("cpu"))
+    for truth in (True, True):
+        second.add({"loss": torch.tensor(5.0), "skipped": torch.tensor(truth)}, num_samples=1)
+    assert second.summary() == {"train/loss": 3.0, "train/skipped": 3.0}
+    assert second.summary() == {}
+
+
+def test_an_interval_that_an_earlier_version_began_goes_on() -> None:
+    log = TrainingLog(every=3)
+    log.load_state_dict(
+        {"sums": {"pixel": torch.tensor(4.0)}, "counts": {"pixel": 2}}, torch.device("cpu")
+    )
+    log.add({"pixel": torch.tensor(5.0), "norm": torch.tensor(1.0)}, num_samples=1)
+    assert log.summary() == {"train/pixel": 3.0, "train/norm": 1.0}
 
 
 def test_the_tensors_that_come_in_are_not_changed() -> None:
