@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -23,6 +23,9 @@ STOP = END + tuple(
 
 KILL: signal.Signals = getattr(signal, "SIGKILL", signal.SIGTERM)
 """Cannot be caught: on Windows, no signal that a process sends to another can."""
+
+
+POLL = 0.1  # seconds
 
 
 class Stopped(BaseException):
@@ -49,12 +52,18 @@ def stopping_at_once() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _stop) for number in heard(STOP)}
+    with _handled_by(_stop):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in heard(STOP)}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)
 
 
 def decided(code: int) -> int:
@@ -98,11 +107,21 @@ def ask_to_stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def run_until_stopped(command: Sequence[str]) -> int:
-    """Run a command to its end, and return its exit code; a signal to stop is passed on to it."""
-    process = subprocess.Popen(command, **own_group())
-    try:
-        with stopping_at_once():
-            return process.wait()
-    except Stopped:
-        ask_to_stop(process)
-        return process.wait()
+    """Run a command to its end, and return its exit code.
+
+    Raises:
+        Stopped: a signal came; each was passed on to the command, which has ended.
+    """
+    received: list[int] = []
+    with _handled_by(lambda number, frame: received.append(number)):
+        process = subprocess.Popen(command, **own_group())
+        passed_on = 0
+        while process.poll() is None:
+            if len(received) > passed_on:
+                passed_on = len(received)
+                ask_to_stop(process)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=POLL)
+    if received:
+        raise Stopped(received[0])
+    return process.returncode

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from esrgan.data import write_sample_photographs
-from esrgan.errors import report_errors
+from esrgan.errors import STOPPED, report_errors
 from esrgan.runs import RunFolder
-from esrgan.signals import run_until_stopped
+from esrgan.signals import Stopped, run_until_stopped, stopping_at_once
 
 PHOTOGRAPHS = Path("data/sample")
 DATA_SET = Path("data/sample_x4")
@@ -16,8 +16,18 @@ RUN = Path("experiments/quickstart")
 PICTURE = RUN / "held_out.png"
 
 
-def main() -> None:
+def main() -> int:
     argparse.ArgumentParser(description=__doc__).parse_args()
+    try:
+        with stopping_at_once():
+            show()
+    except Stopped as stopped:
+        sys.stderr.write(f"stopped by {stopped.name}; the same command goes on\n")
+        return STOPPED
+    return 0
+
+
+def show() -> None:
     write_sample_photographs(PHOTOGRAPHS)
     if not DATA_SET.exists():
         run("scripts/prepare_data.py", PHOTOGRAPHS / "train", "--output", DATA_SET)

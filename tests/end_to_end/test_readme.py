@@ -82,6 +82,8 @@ OTHER_WORDS = {
 # More processes than two cores have, which test_launchers.py and test_sweeps.py start: here they
 # are composed, not run.
 ONLY_COMPOSED = ("trainer=ddp", "experiment=ablation/column2,")
+# Trained before the sweep is, which then starts one process that imports all, not two.
+FIRST_JOB = {"patch_size=32,64": "patch_size=32", "-m": "name='srresnet_psnr/patch_size=32'"}
 MADE_DEMO = (  # what `make demo` runs, but for the table and the picture at its end
     "python scripts/prepare_data.py data/sample/train --output data/sample_x4",
     "python train.py experiment=quickstart",
@@ -171,6 +173,11 @@ class Reader:
             words = [*words, "--cfg", "job", "--resolve"]
         elif words and "--cfg" not in words:
             words = [*words, *self.in_small(words)]
+        if "-m" in words and "--cfg" not in words:
+            self.start([FIRST_JOB.get(word, word) for word in words])
+        self.start(words)
+
+    def start(self, words: list[str]) -> None:
         training = self.server.start(self.home, {}, words=words)
         assert training.wait() == 0, training.stderr
 
@@ -215,7 +222,8 @@ def in_small(script: str, words: list[str]) -> list[str]:
     if "fixed/gt:fixed/lq" in words:  # by networks of two iterations, which are flat
         return ["PSNR-RGB" if word == "NIQE" else word for word in words]
     if script == "scripts/preview.py":
-        return ["data.train.crop=80", "data.train.small=skip", "patch_size=32", *words]
+        crops = ["data.train.crop=80", "data.train.small=skip", "patch_size=32"]
+        return [*crops, *words, "--strength", "20"]
     return words
 
 
