@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from torch import Tensor, nn
+from torch import Tensor
 
 from esrgan.errors import NonFiniteOutputError
 from esrgan.signals import KILL
@@ -14,7 +14,7 @@ from esrgan.training.course import Course
 from esrgan.training.learner import REMEDIES, NonFiniteError
 from esrgan.training.loggers import log_images
 from esrgan.training.ranks import Ranks
-from esrgan.training.soundness import is_in_a_streak, require_finite
+from esrgan.training.soundness import fingerprint, is_in_a_streak, require_alike, require_finite
 from esrgan.training.stage import Stage, TrainingState
 from esrgan.training.stop_signal import StopSignal
 from esrgan.training.streaks import Streaks, skip_warnings
@@ -78,7 +78,8 @@ class AfterIteration(Callback):
         is_pending = self.resume_from is not None and self._continue(stage, self.resume_from)
         self.resume_from = None  # the tensors need not stay in memory
         if trainer.world_size > 1:  # one alone would read all its weights to compare nothing
-            start = f"iteration {stage.iteration}, weights {_fingerprint(stage)}"
+            weights = fingerprint(stage.state_dict().values())
+            start = f"iteration {stage.iteration}, weights {weights}"
             self.ranks.require_equal(start, "what they start from")
         if is_pending:
             self._conclude(trainer, stage, again=True)
@@ -242,6 +243,7 @@ class AfterIteration(Callback):
         return stage.iteration == self.iterations or not is_in_a_streak(stage.learners)
 
     def _save(self, trainer: Trainer, stage: Stage, *, is_pending: bool) -> None:
+        require_alike(stage.learners, self.ranks, stage.iteration)
         require_finite(stage.learners, stage.iteration)
         self._look_for_streaks(trainer, stage)
         if not self._is_kept(stage):
@@ -281,12 +283,6 @@ def _listed(rates: Sequence[float]) -> str:
 def _images(settings: Mapping[str, Any]) -> object:
     """What validation images a run had; None: it is not known."""
     return (settings.get("content") or {}).get("validation_set")
-
-
-def _fingerprint(network: nn.Module) -> str:
-    """Differs, as good as surely, where the weights of two networks differ."""
-    weights = network.state_dict().values()
-    return repr(sum(float(tensor.double().abs().sum()) for tensor in weights))
 
 
 def _nothing() -> None:
