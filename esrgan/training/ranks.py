@@ -35,17 +35,23 @@ def begin_average(tensors: Sequence[Tensor]) -> Callable[[], None]:
     """
     if world_size() == 1 or not tensors:
         return _nothing
-    message = torch.cat([tensor.reshape(-1) for tensor in tensors])
+    stored = [_as_stored(tensor) for tensor in tensors]
+    message = torch.cat([tensor.reshape(-1) for tensor in stored])
     work = dist.all_reduce(message, async_op=True)
 
     def end() -> None:
         work.wait()
         message.div_(world_size())
-        means = torch.split(message, [tensor.numel() for tensor in tensors])
-        shaped = [mean.view_as(tensor) for mean, tensor in zip(means, tensors, strict=True)]
-        torch._foreach_copy_(list(tensors), shaped)
+        means = torch.split(message, [tensor.numel() for tensor in stored])
+        shaped = [mean.view_as(tensor) for mean, tensor in zip(means, stored, strict=True)]
+        torch._foreach_copy_(stored, shaped)
 
     return end
+
+
+def _as_stored(tensor: Tensor) -> Tensor:
+    """With its dimensions as they lie in memory: what has its channels last is copied as it is."""
+    return tensor.permute(sorted(range(tensor.dim()), key=tensor.stride, reverse=True))
 
 
 def _nothing() -> None:
