@@ -21,7 +21,7 @@ COUNTS: Sequence[str] = ("rounds", "iterations", "seeds")
 ONLY_WITH = {
     "images": ("data", "bf16"),
     "held_out": ("bf16", "upscale"),
-    "rounds": ("data", "degradation", "step", "gan", "upscale"),
+    "rounds": ("data", "degradation", "step", "gan", "processes", "upscale"),
     "iterations": ("bf16",),
     "seeds": ("bf16",),
     "full": ("step", "gan", "upscale"),
@@ -51,7 +51,7 @@ def parse_arguments() -> Arguments:
         nargs="+",
         choices=list(SUBJECTS),
         default=list(SUBJECTS),
-        help="default: all, 10 minutes",
+        help="default: all, 12 minutes",
     )
     add("--images", type=Path, metavar="FOLDER", help="to train on; default: sample photographs")
     about = "to score on, and the first to upscale; default: sample photographs"
@@ -128,6 +128,12 @@ def _gan_step(arguments: Arguments, _folder: Path) -> Iterator[Table]:
     yield from map(gan_table, _networks(arguments))
 
 
+def _processes(arguments: Arguments, _folder: Path) -> Iterator[Table]:
+    from bench.processes import processes_tables
+
+    yield from processes_tables(arguments.sizes)
+
+
 def _quality(arguments: Arguments, folder: Path) -> Iterator[Table]:
     from bench.quality import quality_table
 
@@ -149,6 +155,7 @@ SUBJECTS = {
     "degradation": _degrading,
     "step": _psnr_step,
     "gan": _gan_step,
+    "processes": _processes,
     "bf16": _quality,
     "upscale": _upscaling,
 }

@@ -26,6 +26,7 @@ class Sizes(NamedTuple):
     upscaling: RRDB = RRDB(64, 6, 32)
     side: int = 256  # of the square of a photograph that is upscaled, in pixels
     tile: int = 128
+    of_two: RRDB = RRDB(64, 8, 32)  # processes, whose patches have half the side
     degraded: int = 12  # samples of a batch
     iterations: int = 1_000  # of a training in bfloat16
     seeds: int = 3
@@ -42,6 +43,7 @@ QUICK = Sizes(
     upscaling=RRDB(8, 1, 4),
     side=48,
     tile=32,
+    of_two=RRDB(8, 1, 4),
     degraded=2,
     iterations=100,
     seeds=1,

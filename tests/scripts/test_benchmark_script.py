@@ -182,6 +182,19 @@ def test_an_option_that_no_chosen_subject_heeds_is_refused():
 
 
 @pytest.mark.slow
+def test_two_processes_are_timed_on_both_links_and_compared_with_the_model(tmp_path):
+    output = tmp_path / "benchmark.json"
+    done = run("--quick", "--only", "processes", "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    psnr, gan, model = json.loads(output.read_text())["tables"]
+    for table, forms in ((psnr, 2), (gan, 3)):
+        assert [row["× as fast"] > 0 for row in table["rows"]] == [True] * 2 * forms
+        assert table["rows"][-1]["by the model"] > table["rows"][forms - 1]["s per iteration"]
+    assert len(model["rows"]) == 6
+
+
+@pytest.mark.slow
 def test_the_steps_and_bfloat16_run_to_their_end(tmp_path):
     output = tmp_path / "benchmark.json"
     done = run(
