@@ -1,5 +1,6 @@
 """Gradients that travel while passes go on, against means that are taken afterwards."""
 
+import weakref
 from collections.abc import Callable
 from functools import partial
 
@@ -47,19 +48,15 @@ def another_process(monkeypatch) -> Callable[..., None]:
 
 
 def layers() -> nn.Sequential:
-    """With one weight that no pass needs, and one that is not trained."""
+    """One of the weights is not trained."""
     torch.manual_seed(0)
     network = nn.Sequential(*(nn.Linear(4, 4, bias=False) for _ in range(5)))
-    network.unused = nn.Parameter(torch.ones(3))
     network[2].weight.requires_grad_(False)
     return network
 
 
 def compute(network: nn.Sequential, batch: Tensor) -> None:
-    output = batch
-    for layer in list(network.children()):
-        output = layer(output).tanh()
-    output.square().mean().backward()
+    network(batch).tanh().square().mean().backward()
 
 
 def as_they_come() -> None:
@@ -93,7 +90,6 @@ def test_they_travel_during_the_last_pass_in_messages_of_a_few_weights(
     another_process(lambda message: sizes.append(message.numel()))
     monkeypatch.setattr(averaging, "MESSAGE", 2 * 4 * 4 * 4)
     network = layers()
-    del network.unused
     begun = Averaging(network.parameters(), passes=2)
     compute(network, torch.ones(1, 4))
     assert sizes == []
@@ -104,8 +100,9 @@ def test_they_travel_during_the_last_pass_in_messages_of_a_few_weights(
     assert sizes == [32, 35]
     begun.receive()
     assert torch.equal(network[4].weight.grad, 2 * gradient)
-    compute(network, torch.ones(1, 4))
-    assert len(sizes) == 2, "it goes on listening"
+    still_there = weakref.ref(begun)
+    del begun
+    assert still_there() is None, "weights listen for it"
 
 
 def test_without_a_number_of_passes_they_travel_together_when_told_to(another_process) -> None:
@@ -119,16 +116,18 @@ def test_without_a_number_of_passes_they_travel_together_when_told_to(another_pr
     assert sizes == [4 * 16 + 3]
 
 
-def test_a_weight_that_no_pass_needs_keeps_nothing_back(another_process) -> None:
+def test_a_weight_that_no_pass_needs_keeps_back_none_for_ever(another_process, monkeypatch) -> None:
     another_process()
-    network = layers()
-    begun = Averaging(network.parameters(), passes=1)
+    monkeypatch.setattr(averaging, "MESSAGE", 1)  # byte: a message for each
+    network, unused = layers(), nn.Parameter(torch.ones(3))
+    begun = Averaging([*network.parameters(), unused], passes=1)
     compute(network, torch.ones(1, 4))
-    gradient = network[0].weight.grad.clone()
+    gradients = [network[number].weight.grad.clone() for number in (0, 4)]
     begun.send([])
     begun.receive()
-    assert torch.equal(network[0].weight.grad, 2 * gradient)
-    assert network.unused.grad is None
+    for number, gradient in zip((0, 4), gradients, strict=True):
+        assert torch.equal(network[number].weight.grad, 2 * gradient)
+    assert unused.grad is None
 
 
 def descended(rate: float) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
