@@ -94,6 +94,20 @@ def ctrl_c_kept_from_new_processes() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextmanager
+def keeping_sigchld() -> Iterator[None]:
+    """Whatever the block does to what happens at the end of a child process is undone."""
+    number = getattr(signal, "SIGCHLD", None)
+    if number is None:
+        yield
+        return
+    before = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
 def own_group() -> dict[str, Any]:
     """Arguments of `subprocess.Popen`: a Ctrl-C in the terminal does not reach the process."""
     if os.name == "nt":

@@ -37,8 +37,8 @@ HYDRA_AT = {
 }
 LIGHTNING_AT = {
     "esrgan/training",
-    "esrgan/data/datamodule.py",
     "esrgan/commands/first_weights.py",
+    "esrgan/commands/run_frame.py",
     "esrgan/commands/train.py",
 }
 LONGEST_FILE, LONGEST_FUNCTION = 300, 50

@@ -1,4 +1,4 @@
-"""What happens between two iterations, in its order: count, save, log, validate, save, stop."""
+"""What happens between two iterations, in its order: count, save, log, validate, save."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ class AfterIteration(Callback):
         log: means of the steps' values.
         validation: metrics on whole images; None trains without.
         checkpoints: when to save, and what to keep.
-        stop: asked at the end of every iteration.
+        stop: is told when to listen.
         streaks: keeps batches whose numbers are not finite.
         resume_from: a checkpoint's content; None starts a new run.
         from_weights: whether a new run starts from weights, and not from random ones.
@@ -70,6 +70,7 @@ class AfterIteration(Callback):
         self.stop, self.streaks = stop, streaks
         self.progress = Progress(total=iterations, done=0, show=False)
         self.resume_from, self.from_weights = resume_from, from_weights
+        self.saved = 0  # the iteration of the newest checkpoint
         self.settings, self.history = settings, list(history)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -77,6 +78,7 @@ class AfterIteration(Callback):
         stage = _stage(pl_module)
         is_pending = self.resume_from is not None and self._continue(stage, self.resume_from)
         self.resume_from = None  # the tensors need not stay in memory
+        self.saved = stage.iteration
         if trainer.world_size > 1:  # one alone would read all its weights to compare nothing
             start = f"iteration {stage.iteration}, weights {_fingerprint(stage)}"
             self.ranks.require_equal(start, "what they start from")
@@ -114,6 +116,9 @@ class AfterIteration(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.progress.close()
+        stage = _stage(pl_module)
+        if self.saved < stage.iteration < self.iterations:  # the feed has ended it early
+            self._save(trainer, stage, is_pending=False)
         self.stop.ignore()
 
     def on_exception(
@@ -152,7 +157,6 @@ class AfterIteration(Callback):
                 self._look_for_streaks(trainer, stage)
                 learner.guard.check(network)
         self._conclude(trainer, stage)
-        trainer.should_stop = trainer.should_stop or self.stop.received is not None
         self.training_log.leave_out_time()
 
     def _conclude(self, trainer: Trainer, stage: Stage, *, again: bool = False) -> None:
@@ -173,9 +177,7 @@ class AfterIteration(Callback):
             self._log(trainer, stage)
         if validation is not None and validates:
             self._validate(trainer, validation, stage)
-        self.stop.share(self.ranks)
-        is_best = iteration == checkpoints.best_iteration
-        if is_due or is_best or self.stop.received is not None:
+        if is_due or iteration == checkpoints.best_iteration:
             self._save(trainer, stage, is_pending=False)
 
     def _log(self, trainer: Trainer, stage: Stage) -> None:
@@ -228,7 +230,7 @@ class AfterIteration(Callback):
     ) -> None:
         with self.ranks.together("writing the logs"):
             if trainer.loggers:
-                self.checkpoints.room.wait_for_logs(is_stopped=self.stop.is_asked)
+                self.checkpoints.room.wait_for_logs(is_stopped=self._is_asked)
             for destination in trainer.loggers:
                 destination.log_metrics(values, step=iteration)
                 log_images(destination, images, step=iteration)
@@ -246,6 +248,7 @@ class AfterIteration(Callback):
         self._look_for_streaks(trainer, stage)
         if not self._is_kept(stage):
             return
+        self.saved = stage.iteration
         with self.ranks.together("writing a checkpoint"):
             if not trainer.is_global_zero:
                 return
@@ -261,8 +264,11 @@ class AfterIteration(Callback):
                 "is_pending": is_pending,
             }
             self.checkpoints.room.write(
-                lambda: self.checkpoints.save(stage.iteration, state), is_stopped=self.stop.is_asked
+                lambda: self.checkpoints.save(stage.iteration, state), is_stopped=self._is_asked
             )
+
+    def _is_asked(self) -> bool:
+        return self.stop.asked != 0
 
 
 def _stage(module: LightningModule) -> Stage:
