@@ -24,8 +24,12 @@ STOP = END + tuple(
 KILL: signal.Signals = getattr(signal, "SIGKILL", signal.SIGTERM)
 """Cannot be caught: on Windows, no signal that a process sends to another can."""
 
-
 POLL = 0.1  # seconds
+
+_HINTS = {
+    "SIGKILL": "the system does so where memory runs out",
+    "SIGBUS": "/dev/shm may be too small, as Docker's is without --shm-size",
+}
 
 
 class Stopped(BaseException):
@@ -113,6 +117,14 @@ def own_group() -> dict[str, Any]:
     if os.name == "nt":
         return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP")}  # noqa: B009
     return {"process_group": 0}
+
+
+def death_of(code: int) -> str:
+    """How a process has ended, in words, by its exit code or minus the signal that ended it."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    name = signal.Signals(-code).name
+    return f"was killed by {name}{f' ({_HINTS[name]})' if name in _HINTS else ''}"
 
 
 def ask_to_stop(process: "subprocess.Popen[bytes]") -> None:

@@ -31,10 +31,11 @@ from esrgan.signals import Stopped, stopping_at_once
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+    from pytorch_lightning import Trainer
 
     from esrgan.data.datamodule import PatchDataModule
     from esrgan.runs import OpenRun
-    from esrgan.training import Validation
+    from esrgan.training import Feed, Validation
     from esrgan.training.stage import Stage
 
 CONFIG = "train"
@@ -119,6 +120,7 @@ def train(cfg: "DictConfig") -> int:
         data = instantiate(cfg.data, train=train_set, start_iteration=start)
         validation = instantiate(cfg.validation, pairs=images) if images is not None else None
         stage, stop = _stage(cfg, state), training.StopSignal()
+        ranks = training.Ranks(longest_wait=cfg.longest_wait)
         after_iteration = training.AfterIteration(
             iterations=cfg.iterations,
             log=training.TrainingLog(every=cfg.log_every),
@@ -126,6 +128,7 @@ def train(cfg: "DictConfig") -> int:
             checkpoints=instantiate(cfg.checkpoints, folder=run.folder.checkpoints),
             stop=stop,
             streaks=training.Streaks(run.folder.skipped, batch_of=data.batch_of, settings=settings),
+            ranks=ranks,
             resume_from=state,
             from_weights=bool(cfg.init_from),
             settings=settings,
@@ -136,6 +139,7 @@ def train(cfg: "DictConfig") -> int:
         feed = training.Feed(
             data,
             stop=stop,
+            ranks=ranks,
             longest_wait=cfg.longest_wait,
             pinned=trainer.strategy.root_device.type == "cuda",
             restarts=cfg.restarts,
@@ -150,7 +154,7 @@ def train(cfg: "DictConfig") -> int:
         begin(run, trainer, loggers, settings, first=first, history=history)
         if first <= cfg.iterations:
             say_who_reads(stage.generator, run.folder)
-            trainer.fit(stage, feed)
+            _fit(trainer, stage, feed)
         return end(run.folder, trainer, stage, after_iteration, feed, resumed=bool(cfg.resume))
 
 
@@ -162,6 +166,18 @@ def _stage(cfg: "DictConfig", state: dict[str, Any] | None) -> "Stage":
     stage: Stage = instantiate(cfg.training, generator=generator, _convert_="all")
     start_discriminator(stage, cfg.init_discriminator_from if state is None else None)
     return stage
+
+
+def _fit(trainer: "Trainer", stage: "Stage", feed: "Feed") -> None:
+    """Train as far as it goes; `feed.trouble` says why no further."""
+    from esrgan.training import loss_of_a_process
+
+    try:
+        trainer.fit(stage, feed)
+    except RuntimeError as error:
+        feed.trouble = loss_of_a_process(error, getattr(trainer.strategy, "launched", None))
+        if feed.trouble is None:
+            raise
 
 
 def _verify(*parts: "Validation | PatchDataModule | None") -> None:

@@ -1,7 +1,6 @@
 """Batches from loading processes, for a process that must never wait for them without end."""
 
 import queue
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -13,20 +12,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from esrgan.data.careful_samples import IDLE, BadSample, Loaded
-from esrgan.signals import keeping_sigchld
+from esrgan.signals import death_of, keeping_sigchld
 
 LOOK = 0.2
 """Seconds between two looks at whether it is all over: the `timeout` of loaders with processes."""
 
 _REAPED = 1.0  # seconds in which a process that has closed its ends is seen to be dead
 _JOINED = 5 * LOOK
-_HINTS = {
-    "SIGKILL": "the system does so where memory runs out",
-    "SIGBUS": "/dev/shm may be too small, as Docker's is without --shm-size",
-}
 
 
-class _NotYet(Exception):
+class _NotYetError(Exception):
     """There is no batch so far."""
 
 
@@ -95,7 +90,7 @@ class Loading:
     def _fetch(self, iterator: Any) -> None:  # noqa: ANN401 # torch has no public type for it
         try:
             while not self._closed.is_set():
-                with suppress(_NotYet):
+                with suppress(_NotYetError):
                     self._hand_over(_next(iterator))
         except StopIteration:
             return
@@ -122,7 +117,7 @@ class Loading:
         """What is known of processes that are dead, of which one is told."""
         place = next((place for place in dead if self._at(place)), dead[0])
         number = int(self._board[place])
-        how = _how_it_ended(self._processes[place].exitcode)
+        how = death_of(self._processes[place].exitcode)
         if number == IDLE:
             return Died(None, f"a loading process {how}, between two samples")
         return Died(number, f"a loading process {how} at {self._name(number)}")
@@ -140,15 +135,8 @@ def _next(iterator: Any) -> Any:  # noqa: ANN401
         return next(iterator)
     except RuntimeError as error:  # which leaves the iterator as it was
         if "timed out" in str(error):
-            raise _NotYet from error
+            raise _NotYetError from error
         raise
-
-
-def _how_it_ended(code: int) -> str:
-    if code >= 0:
-        return f"ended with exit code {code}"
-    name = signal.Signals(-code).name
-    return f"was killed by {name}{f' ({_HINTS[name]})' if name in _HINTS else ''}"
 
 
 def _status(pid: int) -> str:

@@ -48,6 +48,7 @@ class Feed:
     Args:
         data: makes the batches.
         stop: is asked for signals.
+        ranks: agree on ending.
         longest_wait: seconds without a batch after which the run ends.
         how: goes to the stream of the data.
 
@@ -60,22 +61,23 @@ class Feed:
         data: Data,
         *,
         stop: StopSignal,
+        ranks: Ranks,
         longest_wait: float,
         **how: Any,
     ) -> None:
-        self._data, self._stop, self._longest_wait, self._how = data, stop, longest_wait, how
+        self._data, self._stop, self._ranks = data, stop, ranks
+        self._longest_wait, self._how = longest_wait, how
         self.trouble: Trouble | None = None
 
     def __len__(self) -> int:
         return len(self._data.iterations)
 
     def __iter__(self) -> Iterator[Any]:
-        ranks = Ranks()
         stream = self._data.stream(rank=rank(), world_size=world_size(), **self._how)
         try:
             for iteration in self._data.iterations:
                 batch = self._wait(stream, f"iteration {iteration + 1}")
-                if self._ends(ranks):
+                if self._ends():
                     return
                 yield batch
         finally:
@@ -96,10 +98,10 @@ class Feed:
             self.trouble = Trouble(FAILED, str(error))
         return None
 
-    def _ends(self, ranks: Ranks) -> bool:
+    def _ends(self) -> bool:
         """Whether one of the processes wants to end: then all do."""
         mine = _TROUBLE + self.trouble.exit_code if self.trouble else self._stop.asked
-        agreed = ranks.largest(mine)
+        agreed = self._ranks.largest(mine)
         if agreed > _TROUBLE and self.trouble is None:
             words = "another process has no samples to go on with: its own message says why"
             self.trouble = Trouble(agreed - _TROUBLE, words)

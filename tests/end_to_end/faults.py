@@ -66,6 +66,20 @@ def file_too_large() -> None:
     torch.save = limited
 
 
+def slow_validation() -> None:
+    """Each image says by a file that it has been reached, and takes half a second."""
+    from esrgan.training import validation
+
+    measure = validation._output
+
+    def slowly(*words: object) -> object:
+        Path(f"reached_{time.monotonic_ns()}").touch()
+        time.sleep(0.5)
+        return measure(*words)
+
+    validation._output = slowly
+
+
 def nobody_reads() -> None:
     """As after `train.py | head`, and with 2>&1: what is written to the terminal has no reader."""
     reader, writer = os.pipe()

@@ -1,5 +1,8 @@
 """Samples that cannot be made, and loading processes that die, in a training."""
 
+import signal
+
+import psutil
 import pytest
 from run_content import content
 
@@ -41,6 +44,37 @@ def test_the_sample_and_its_data_set_are_named_and_no_iteration_is_lost(
 
     assert server.start(tmp_path, with_workers | {"resume": True}).wait() == 0
     assert content(training.run) == content(finished / "experiments/run")
+
+
+def freeze(training):
+    """Stop its loading processes in whatever they do; what they have made is used up."""
+    training.wait_for_iteration(10)
+    for worker in psutil.Process(training.pid).children():
+        worker.suspend()
+
+
+def test_a_frozen_loading_process_ends_the_run_after_the_longest_wait(
+    server, with_workers, finished, tmp_path
+):
+    training = server.start(tmp_path, with_workers | {"longest_wait": 1})
+    freeze(training)
+    assert training.wait() == 75
+    assert "no samples for iteration" in training.stdout
+    assert "in 1 s (longest_wait): loading process" in training.stdout
+    assert "(stopped) is at" in training.stdout
+    saved = read_newest(training.run / "checkpoints")["iteration"]
+    assert f"goes on from iteration {saved}" in training.stdout
+    assert server.start(tmp_path, with_workers | {"resume": True}).wait() == 0
+    assert content(training.run) == content(finished / "experiments/run")
+
+
+def test_a_signal_ends_a_run_that_waits_for_a_frozen_process(server, with_workers, tmp_path):
+    training = server.start(tmp_path, with_workers)
+    freeze(training)
+    training.send(signal.SIGTERM)
+    assert training.wait() == 75
+    assert "stopped by SIGTERM" in training.stdout
+    assert read_newest(training.run / "checkpoints")["iteration"] > 10
 
 
 def test_a_process_that_died_is_replaced_and_nothing_differs(

@@ -1,0 +1,26 @@
+"""What a run is compared by: with what it was before it was continued, and between processes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+
+def saved_rates(optimizer: Mapping[str, Any]) -> list[float]:
+    """The learning rates in the saved state of an optimizer."""
+    return [float(group["lr"]) for group in optimizer["param_groups"]]
+
+
+def listed_rates(rates: Sequence[float]) -> str:
+    return ", ".join(f"{rate:.4g}" for rate in rates)
+
+
+def validation_images(settings: Mapping[str, Any]) -> object:
+    """What images a run validates by; None: it is not known."""
+    return (settings.get("content") or {}).get("validation_set")
+
+
+def fingerprint(network: nn.Module) -> str:
+    """Differs, as good as surely, where the weights of two networks differ."""
+    weights = network.state_dict().values()
+    return repr(sum(float(tensor.double().abs().sum()) for tensor in weights))
