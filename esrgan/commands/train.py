@@ -136,15 +136,7 @@ def train(cfg: "DictConfig") -> int:
         )
         require_accelerator(cfg.trainer.accelerator)
         trainer = instantiate(cfg.trainer, callbacks=[after_iteration], logger=False)
-        feed = training.Feed(
-            data,
-            stop=stop,
-            ranks=ranks,
-            longest_wait=cfg.longest_wait,
-            pinned=trainer.strategy.root_device.type == "cuda",
-            restarts=cfg.restarts,
-            skip_bad=cfg.skip_bad_samples,
-        )
+        feed = _feed(cfg, data, trainer, stop=stop, ranks=ranks)
         loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
         if trainer.local_rank == 0:
             _verify(validation, data if cfg.verify else None)
@@ -166,6 +158,19 @@ def _stage(cfg: "DictConfig", state: dict[str, Any] | None) -> "Stage":
     stage: Stage = instantiate(cfg.training, generator=generator, _convert_="all")
     start_discriminator(stage, cfg.init_discriminator_from if state is None else None)
     return stage
+
+
+def _feed(cfg: "DictConfig", data: "PatchDataModule", trainer: "Trainer", **shared: Any) -> "Feed":
+    from esrgan.training import Feed
+
+    return Feed(
+        data,
+        **shared,
+        longest_wait=cfg.longest_wait,
+        pinned=trainer.strategy.root_device.type == "cuda",
+        restarts=cfg.restarts,
+        skip_bad=cfg.skip_bad_samples,
+    )
 
 
 def _fit(trainer: "Trainer", stage: "Stage", feed: "Feed") -> None:

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from esrgan.errors import NonFiniteOutputError
 from esrgan.training.checkpointing import Checkpointing
-from esrgan.training.comparing import fingerprint, listed_rates, saved_rates, validation_images
+from esrgan.training.comparing import listed_rates, saved_rates, validation_images
 from esrgan.training.course import Course
 from esrgan.training.learner import REMEDIES, NonFiniteError
 from esrgan.training.loggers import log_images
 from esrgan.training.ranks import Ranks
-from esrgan.training.soundness import is_in_a_streak, require_finite
+from esrgan.training.soundness import fingerprint, is_in_a_streak, require_alike, require_finite
 from esrgan.training.stage import Stage, TrainingState
 from esrgan.training.stop_signal import StopSignal
 from esrgan.training.streaks import Streaks, skip_warnings
@@ -81,7 +81,8 @@ class AfterIteration(Callback):
         self.resume_from = None  # the tensors need not stay in memory
         self.saved = stage.iteration
         if trainer.world_size > 1:  # one alone would read all its weights to compare nothing
-            start = f"iteration {stage.iteration}, weights {fingerprint(stage)}"
+            weights = fingerprint(stage.state_dict().values())
+            start = f"iteration {stage.iteration}, weights {weights}"
             self.ranks.require_equal(start, "what they start from")
         if is_pending:
             self._conclude(trainer, stage, again=True)
@@ -263,6 +264,7 @@ class AfterIteration(Callback):
         is_pending: bool,
         log: Mapping[str, Any] | None = None,
     ) -> None:
+        require_alike(stage.learners, self.ranks, stage.iteration)
         require_finite(stage.learners, stage.iteration)
         self._look_for_streaks(trainer, stage)
         if not self._is_kept(stage):

@@ -1,9 +1,7 @@
-"""What a run is compared by: with what it was before it was continued, and between processes."""
+"""What a continued run is compared by with what it was before."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from torch import nn
 
 
 def saved_rates(optimizer: Mapping[str, Any]) -> list[float]:
@@ -18,9 +16,3 @@ def listed_rates(rates: Sequence[float]) -> str:
 def validation_images(settings: Mapping[str, Any]) -> object:
     """What images a run validates by; None: it is not known."""
     return (settings.get("content") or {}).get("validation_set")
-
-
-def fingerprint(network: nn.Module) -> str:
-    """Differs, as good as surely, where the weights of two networks differ."""
-    weights = network.state_dict().values()
-    return repr(sum(float(tensor.double().abs().sum()) for tensor in weights))

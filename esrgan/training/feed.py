@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from esrgan.errors import FAILED, STOPPED
@@ -28,7 +29,9 @@ class Data(Protocol):
 
     iterations: range
 
-    def stream(self, **how: Any) -> Stream: ...
+    def stream(
+        self, *, rank: int, world_size: int, pinned: bool, restarts: int, skip_bad: bool
+    ) -> Stream: ...
 
 
 class Trouble(NamedTuple):
@@ -50,7 +53,7 @@ class Feed:
         stop: is asked for signals.
         ranks: agree on ending.
         longest_wait: seconds without a batch after which the run ends.
-        how: goes to the stream of the data.
+        pinned, restarts, skip_bad: go to the stream of the data.
 
     Attributes:
         trouble: why it has ended, if neither by a signal nor at the end of the run.
@@ -63,17 +66,20 @@ class Feed:
         stop: StopSignal,
         ranks: Ranks,
         longest_wait: float,
-        **how: Any,
+        pinned: bool = False,
+        restarts: int = 0,
+        skip_bad: bool = False,
     ) -> None:
         self._data, self._stop, self._ranks = data, stop, ranks
-        self._longest_wait, self._how = longest_wait, how
+        self._longest_wait = longest_wait
+        self._make = partial(data.stream, pinned=pinned, restarts=restarts, skip_bad=skip_bad)
         self.trouble: Trouble | None = None
 
     def __len__(self) -> int:
         return len(self._data.iterations)
 
     def __iter__(self) -> Iterator[Any]:
-        stream = self._data.stream(rank=rank(), world_size=world_size(), **self._how)
+        stream = self._make(rank=rank(), world_size=world_size())
         try:
             for iteration in self._data.iterations:
                 batch = self._wait(stream, f"iteration {iteration + 1}")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from esrgan.spectral_norm import iterate_spectral_norms
+from esrgan.training.averaging import Averaging
 from esrgan.training.learner import Buffers, Learner
 from esrgan.training.ranks import gather
 from esrgan.training.stage import Stage, Values, accumulate, target
@@ -105,23 +106,15 @@ class GANTraining(Stage):
     def training_step(self, batch: Batch, batch_idx: int) -> Values:
         """Update both networks and the EMA; returns what is logged, on the device."""
         parts = self.begin(batch)
-        before = Buffers(self.discriminator)
-        self.opponent.optimizer.zero_grad()
         since = self.iteration - self.warmup_iterations
         if since >= 0 and (since + 1) % self.steps_per_generator_step == 0:
-            values, opposite = self._train_generator(parts)
-        else:
-            values, opposite = {}, self._judge(parts)
-        taken, norm = self.opponent.update(
-            list(opposite.values()), before=before, iteration=self.iteration
-        )
-        of_update = {"discriminator_gradient_norm": norm, "discriminator_skipped": ~taken}
-        return self.end(values | opposite | of_update)
+            return self.end(self._train_both(parts))
+        return self.end(self._train_discriminator(parts))
 
-    def _train_generator(self, parts: list[Prepared]) -> tuple[Values, Values]:
-        """Update the generator, give the discriminator its gradient; the figures of both."""
-        before = Buffers(self.generator)
-        self.learner.optimizer.zero_grad()
+    def _train_both(self, parts: list[Prepared]) -> Values:
+        before, opposite_before = Buffers(self.generator), Buffers(self.discriminator)
+        averaging = self.learner.begin(passes=len(parts))
+        opposite_averaging = self.opponent.begin(passes=len(parts))
         values: Values = {}
         opposite: Values = {}
         squares = parts[0].lq.new_zeros(2)  # squared norms of the gradients' two parts at sr
@@ -132,27 +125,37 @@ class GANTraining(Stage):
             # discriminator need their memory one after the other, and the parts can be compared.
             content, terms = self._content_gradient(leaf, images)
             adversarial, term, figures = self._adversarial_gradient(leaf, images)
+            accumulate(opposite, figures)
+            if images is parts[-1]:  # to travel while the generator's gradient is computed
+                opposite_averaging.send(opposite.values())
             torch.autograd.backward([sr], [content + adversarial])
             accumulate(values, terms | {"adversarial": term})
-            accumulate(opposite, figures)
             squares += torch.stack([part.square().sum() for part in (content, adversarial)])
-        taken, norm = self.learner.update(
-            [*values.values(), squares], before=before, iteration=self.iteration
-        )
+        averaging.send([*values.values(), squares])
+        # First the network whose gradient was sent first: the other's is still on its way
+        opposite |= self._update_discriminator(opposite_averaging, opposite_before)
+        taken, norm = self.learner.update(averaging, before=before, iteration=self.iteration)
         of_content, of_adversarial = squares.sqrt().unbind()
         share = of_adversarial / (of_content + of_adversarial)
         values |= {"gradient_norm": norm, "adversarial_share": share, "skipped": ~taken}
-        return values, opposite
+        return values | opposite
 
-    def _judge(self, parts: list[Prepared]) -> Values:
-        """Give the discriminator its gradient, where the generator waits; its figures."""
-        opposite: Values = {}
+    def _train_discriminator(self, parts: list[Prepared]) -> Values:
+        """Where the generator waits."""
+        before = Buffers(self.discriminator)
+        averaging = self.opponent.begin(passes=len(parts))
+        values: Values = {}
         for images in parts:
             with torch.no_grad():
                 sr = self._sr(images)
             logits = self._logits(target(self.adversarial, images)), self._logits(sr)
-            accumulate(opposite, self._discriminator_gradient(*logits))
-        return opposite
+            accumulate(values, self._discriminator_gradient(*logits))
+        averaging.send(values.values())
+        return values | self._update_discriminator(averaging, before)
+
+    def _update_discriminator(self, averaging: Averaging, before: Buffers) -> Values:
+        taken, norm = self.opponent.update(averaging, before=before, iteration=self.iteration)
+        return {"discriminator_gradient_norm": norm, "discriminator_skipped": ~taken}
 
     def _sr(self, images: Prepared) -> Tensor:
         sr: Tensor = self.generator(images.lq)

@@ -1,6 +1,6 @@
 """A network in training: what updates its weights, and what keeps an update from spoiling them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from torch.nn import Parameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from esrgan.training.ranks import average
+from esrgan.training.averaging import Averaging
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 MakeSchedule = Callable[[Optimizer], LRScheduler]
@@ -155,19 +155,26 @@ class Learner(nn.Module):
         with _naming("schedule", schedule):
             self.schedule = schedule(self.optimizer)
 
-    def update(self, figures: Sequence[Tensor], *, before: "Buffers", iteration: int) -> Update:
+    def begin(self, *, passes: int) -> Averaging:
+        """Forget the gradients of before; those of so many backward passes are the next update's.
+
+        After the passes, what is returned wants to be sent, with the figures that have to be finite
+        (the losses among them), and then handed to `update`.
+        """
+        self.optimizer.zero_grad()
+        return Averaging(self.network.parameters(), passes=passes)
+
+    def update(self, averaging: Averaging, *, before: "Buffers", iteration: int) -> Update:
         """Update weights and EMA by the gradients of the global batch, if everything is finite.
 
         Args:
-            figures: of this process, the losses among them; they become, in place, the means over
-                all processes.
+            averaging: has been sent.
             before: all buffers that the passes of this iteration moved; they are put back where
                 the update is not taken.
             iteration: as for `update_ema`.
         """
-        gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
-        average([*gradients, *figures])
-        has_to_be_finite = torch.cat([each.reshape(-1) for each in figures])
+        averaging.receive()
+        has_to_be_finite = torch.cat([each.reshape(-1) for each in averaging.figures])
         update = self.guard.step(self.optimizer, has_to_be_finite, iteration=iteration)
         before.restore_unless(update.taken)
         self.update_ema(iteration, update.taken)

@@ -14,7 +14,7 @@ class PSNRTraining(Stage):
         """Update the weights and their EMA; returns what is logged, on the device."""
         parts = self.begin(batch)
         before = Buffers(self.generator)
-        self.learner.optimizer.zero_grad()
+        averaging = self.learner.begin(passes=len(parts))
         values: Values = {}
         for images in parts:
             # The losses are computed in full precision
@@ -24,6 +24,6 @@ class PSNRTraining(Stage):
             }
             self.manual_backward(torch.stack(list(terms.values())).sum())
             accumulate(values, terms)
-        figures = list(values.values())
-        taken, norm = self.learner.update(figures, before=before, iteration=self.iteration)
+        averaging.send(values.values())
+        taken, norm = self.learner.update(averaging, before=before, iteration=self.iteration)
         return self.end(values | {"gradient_norm": norm, "skipped": ~taken})

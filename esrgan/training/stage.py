@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils import deterministic
 
+from esrgan.training.batch_norm import synchronise_batch_norm
 from esrgan.training.learner import FiniteGuard, Learner, MakeOptimizer, MakeSchedule
-from esrgan.training.ranks import synchronise_batch_norm
 from esrgan.types import Batch, Prepared
 
 Values = dict[str, Tensor]

@@ -101,6 +101,22 @@ def bfloat16() -> None:
     hardware.cpu_multiplies_bf16 = lambda: True
 
 
+def one_process_drifts() -> None:
+    """As where a device computes wrongly: after the 7th iteration, one bit of a weight is wrong."""
+    from esrgan.training.stage import Stage
+
+    end = Stage.end
+
+    def wrongly(self, values):
+        values = end(self, values)
+        if self.iteration == 7 and self.global_rank == 1:
+            bits = next(self.generator.parameters()).detach().view(torch.int32)
+            bits[(0,) * bits.dim()] ^= 1 << 16  # the last one would be rounded away
+        return values
+
+    Stage.end = wrongly
+
+
 class NotANumberAfter(nn.Module):
     """L1 until a call, then never a number again."""
 

@@ -140,3 +140,13 @@ def test_processes_that_would_start_from_different_weights_are_refused(
     assert [process.wait() for process in processes] == [2, 2]
     for process in processes:
         assert "the processes differ in what they start from" in process.stderr
+
+
+def test_processes_whose_weights_have_come_apart_write_no_checkpoint(server, settings, tmp_path):
+    processes = server.start_several(tmp_path, settings, count=2, fault="one_process_drifts")
+    assert [process.wait() for process in processes] == [2, 2]
+    for process in processes:
+        assert "iteration 10: the weights of the generator in process 1 are not" in process.stderr
+        assert "Traceback" not in process.stderr
+    (kept,) = (tmp_path / "experiments/run/checkpoints").glob("*.ckpt")
+    assert kept.name.startswith("iteration_00000005")

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from small_gan import stage as gan_stage
 from small_stage import Enlarge, batches, fit
-from test_gan import stage as gan_stage
 from test_psnr import training as psnr_stage
 from torch import Tensor, nn
 
