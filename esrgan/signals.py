@@ -100,16 +100,20 @@ def ctrl_c_kept_from_new_processes() -> Iterator[None]:
 
 @contextmanager
 def keeping_sigchld() -> Iterator[None]:
-    """Whatever the block does to what happens at the end of a child process is undone."""
+    """The end of a child process does what it did before the block, or without PyTorch.
+
+    Which raises, once it has loaded anything, in the middle of whatever the main thread does.
+    """
     number = getattr(signal, "SIGCHLD", None)
-    if number is None:
+    if number is None or threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.getsignal(number)
     try:
         yield
     finally:
-        signal.signal(number, before)
+        is_pytorchs = str(getattr(before, "__module__", "")).startswith("torch.")
+        signal.signal(number, signal.SIG_DFL if is_pytorchs or before is None else before)
 
 
 def own_group() -> dict[str, Any]:

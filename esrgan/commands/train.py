@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from esrgan.data.datamodule import PatchDataModule
     from esrgan.runs import OpenRun
-    from esrgan.training import Feed, Validation
+    from esrgan.training import AfterIteration, Feed, Validation
     from esrgan.training.stage import Stage
 
 CONFIG = "train"
@@ -135,7 +135,7 @@ def train(cfg: "DictConfig") -> int:
             history=history,
         )
         require_accelerator(cfg.trainer.accelerator)
-        trainer = instantiate(cfg.trainer, callbacks=[after_iteration], logger=False)
+        trainer = _trainer(cfg, after_iteration)
         feed = _feed(cfg, data, trainer, stop=stop, ranks=ranks)
         loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
         if trainer.local_rank == 0:
@@ -158,6 +158,18 @@ def _stage(cfg: "DictConfig", state: dict[str, Any] | None) -> "Stage":
     stage: Stage = instantiate(cfg.training, generator=generator, _convert_="all")
     start_discriminator(stage, cfg.init_discriminator_from if state is None else None)
     return stage
+
+
+def _trainer(cfg: "DictConfig", after_iteration: "AfterIteration") -> "Trainer":
+    from hydra.utils import instantiate
+    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+
+    # Lightning would queue the job again by itself, and save in the middle of whatever it does
+    plugins = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else None
+    trainer: Trainer = instantiate(
+        cfg.trainer, callbacks=[after_iteration], logger=False, plugins=plugins
+    )
+    return trainer
 
 
 def _feed(cfg: "DictConfig", data: "PatchDataModule", trainer: "Trainer", **shared: Any) -> "Feed":

@@ -144,10 +144,16 @@ def test_a_sample_that_kills_twice_is_named_or_left_out(make, expected, bad):
     assert found == shown(make(raises), skip_bad=True) != expected
 
 
-def test_a_process_that_is_killed_while_it_waits_is_told_without_a_sample(make):
-    stream = make(sound, iterations=50).stream()
+def begun(module):
+    """Its stream, of which one batch was taken, and the processes that load for it."""
+    before = set(psutil.Process().children())
+    stream = module.stream()
     take(stream)
-    (worker,) = psutil.Process().children()
+    return stream, sorted(set(psutil.Process().children()) - before, key=lambda each: each.pid)
+
+
+def test_a_process_that_is_killed_while_it_waits_is_told_without_a_sample(make):
+    stream, (worker,) = begun(make(sound, iterations=50))
     while worker.status() != psutil.STATUS_SLEEPING:
         time.sleep(0.01)
     worker.send_signal(SIGKILL)
@@ -157,9 +163,7 @@ def test_a_process_that_is_killed_while_it_waits_is_told_without_a_sample(make):
 
 
 def test_a_frozen_process_is_named_and_ended(make):
-    stream = make(sound, iterations=1000, num_workers=2).stream()
-    take(stream)
-    workers = psutil.Process().children()
+    stream, workers = begun(make(sound, iterations=1000, num_workers=2))
     workers[0].suspend()
     while stream.take(timeout=0.5) is not None:
         pass
@@ -168,10 +172,25 @@ def test_a_frozen_process_is_named_and_ended(make):
     assert psutil.wait_procs(workers, timeout=10)[1] == []
 
 
-def test_the_handler_of_dead_children_is_as_it_was(make):
+def test_what_dies_raises_nothing_even_after_pytorch_has_loaded_by_itself(make):
+    """Its own handler, once set, stays; it raises in whatever the main thread does."""
     before = signal.getsignal(signal.SIGCHLD)
+    list(torch.utils.data.DataLoader([1.0], num_workers=1))
+    stream, (worker,) = begun(make(sound, iterations=50))
+    worker.send_signal(SIGKILL)
+    worker.wait()
+    time.sleep(0.1)  # here it would
+    stream.close()
+    signal.signal(signal.SIGCHLD, before)
+
+
+def test_the_handler_of_dead_children_is_as_it_was(make):
+    def handler(number, frame):
+        pass
+
+    before = signal.signal(signal.SIGCHLD, handler)
     shown(make(sound))
-    assert signal.getsignal(signal.SIGCHLD) is before
+    assert signal.signal(signal.SIGCHLD, before) is handler
 
 
 def test_an_error_of_pytorch_itself_becomes_a_line(make, monkeypatch):
