@@ -21,27 +21,30 @@ class Averaging:
 
     Args:
         weights: in the order in which the network uses them, which decides only over the speed.
-        passes: the backward passes that each gradient is the sum of.
+        passes: the backward passes that each gradient is the sum of. None: all travel in one
+            message once `send` says so, and none is in the way of what a pass has to send itself,
+            as BatchNorm does.
 
     Attributes:
         figures: what was sent with the gradients.
     """
 
-    def __init__(self, weights: Iterable[Parameter], *, passes: int) -> None:
+    def __init__(self, weights: Iterable[Parameter], *, passes: int | None) -> None:
         self.figures: list[Tensor] = []
         self._begun: list[Callable[[], None]] = []
-        self._messages = _messages(weights) if world_size() > 1 else []
-        self._missing = [len(message) * passes for message in self._messages]
+        trained = [weight for weight in weights if weight.requires_grad and world_size() > 1]
+        self._messages = _messages(trained) if passes else [trained]
+        # The last message waits for the figures
+        self._missing = [len(message) * (passes or 0) for message in self._messages[:-1]]
         self._hooks = [
             weight.register_post_accumulate_grad_hook(partial(self._arrived, number))  # type: ignore[no-untyped-call]
-            for number, message in enumerate(self._messages)
+            for number, message in enumerate(self._messages[:-1])
             for weight in message
         ]
 
     def _arrived(self, number: int, _weight: Tensor) -> None:
         self._missing[number] -= 1
-        # The last message waits for the figures
-        while (begun := len(self._begun)) < len(self._messages) - 1 and not self._missing[begun]:
+        while (begun := len(self._begun)) < len(self._missing) and not self._missing[begun]:
             self._begin(self._messages[begun])
 
     def _begin(self, message: Sequence[Parameter], figures: Sequence[Tensor] = ()) -> None:
@@ -57,8 +60,8 @@ class Averaging:
         self.figures = list(figures)
         for hook in self._hooks:
             hook.remove()
-        *others, last = self._messages[len(self._begun) :] or [[]]
-        for message in others:  # a pass did without one of its weights
+        *others, last = self._messages[len(self._begun) :]
+        for message in others:  # some pass did without a weight
             self._begin(message)
         self._begin(last, self.figures)
 
@@ -68,11 +71,11 @@ class Averaging:
             end()
 
 
-def _messages(weights: Iterable[Parameter]) -> list[list[Parameter]]:
-    """What is sent together, the last weights first; the last message is the one that waits."""
-    messages: list[list[Parameter]] = []
-    size = MESSAGE
-    for weight in reversed([weight for weight in weights if weight.requires_grad]):
+def _messages(weights: Sequence[Parameter]) -> list[list[Parameter]]:
+    """What is sent together, the last weights first."""
+    messages: list[list[Parameter]] = [[]]
+    size = 0
+    for weight in reversed(weights):
         if size >= MESSAGE:
             messages.append([])
             size = 0

@@ -114,7 +114,7 @@ class GANTraining(Stage):
     def _train_both(self, parts: list[Prepared]) -> Values:
         before, opposite_before = Buffers(self.generator), Buffers(self.discriminator)
         averaging = self.learner.begin(passes=len(parts))
-        opposite_averaging = self.opponent.begin(passes=len(parts))
+        opposite_averaging = self.opponent.begin(passes=None)
         values: Values = {}
         opposite: Values = {}
         squares = parts[0].lq.new_zeros(2)  # squared norms of the gradients' two parts at sr
@@ -143,7 +143,7 @@ class GANTraining(Stage):
     def _train_discriminator(self, parts: list[Prepared]) -> Values:
         """Where the generator waits."""
         before = Buffers(self.discriminator)
-        averaging = self.opponent.begin(passes=len(parts))
+        averaging = self.opponent.begin(passes=None)
         values: Values = {}
         for images in parts:
             with torch.no_grad():

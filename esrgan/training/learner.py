@@ -155,11 +155,11 @@ class Learner(nn.Module):
         with _naming("schedule", schedule):
             self.schedule = schedule(self.optimizer)
 
-    def begin(self, *, passes: int) -> Averaging:
-        """Forget the gradients of before; those of so many backward passes are the next update's.
+    def begin(self, *, passes: int | None) -> Averaging:
+        """Forget the gradients of before; those of the passes that follow are the next update's.
 
-        After the passes, what is returned wants to be sent, with the figures that have to be finite
-        (the losses among them), and then handed to `update`.
+        After them, what is returned wants to be sent, with the figures that have to be finite (the
+        losses among them), and then handed to `update`. It says what `passes` are.
         """
         self.optimizer.zero_grad()
         return Averaging(self.network.parameters(), passes=passes)

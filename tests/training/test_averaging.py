@@ -108,6 +108,17 @@ def test_they_travel_during_the_last_pass_in_messages_of_a_few_weights(
     assert len(sizes) == 2, "it goes on listening"
 
 
+def test_without_a_number_of_passes_they_travel_together_when_told_to(another_process) -> None:
+    sizes: list[int] = []
+    another_process(lambda message: sizes.append(message.numel()))
+    network = layers()
+    begun = Averaging(network.parameters(), passes=None)
+    compute(network, torch.ones(1, 4))
+    assert sizes == []
+    begun.send([torch.zeros(3)])
+    assert sizes == [4 * 16 + 3]
+
+
 def test_a_weight_that_no_pass_needs_keeps_nothing_back(another_process) -> None:
     another_process()
     network = layers()
