@@ -52,7 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with stopping_at_once():
             return report_errors(lambda: _run(words))
     except Stopped as stopped:
-        sys.stderr.write(f"stopped by {stopped.name}; the same command with resume=auto goes on\n")
+        sys.stderr.write(
+            f"stopped by {stopped.name} at once; the same command with resume=auto goes on from the "
+            "newest checkpoint\n"
+        )
         return STOPPED
 
 
