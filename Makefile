@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONPATH :=
 
-.PHONY: demo test test-slow soak lint bench
+.PHONY: demo test test-slow soak lint bench lock audit sbom
+TOOLS := .venv/tools/bin
 
 demo: .venv/demo
 	@$(BIN)/python scripts/demo.py
@@ -28,6 +29,26 @@ lint: .venv/dev
 
 bench: .venv/demo
 	@$(BIN)/python scripts/benchmark.py
+
+# Of everything that a test needs, the versions that it was tested with, and the hashes of their files.
+lock: .venv/dev .venv/tools/done
+	@$(BIN)/python -m pip freeze --exclude-editable > .venv/tested.txt
+	@$(TOOLS)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --universal \
+		--constraints .venv/tested.txt --upgrade \
+		--generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
+
+audit: .venv/tools/done
+	@$(TOOLS)/python .ci/audit.py $(TOOLS)/pip-audit
+
+# What is in an installation from the lock, in CycloneDX's format; it goes along with a release.
+sbom: .venv/tools/done
+	@$(TOOLS)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file esrgan.cdx.json
+
+.venv/tools/done: Makefile
+	@$(PYTHON) -m venv .venv/tools
+	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9' 'pip-audit>=2.9' 'cyclonedx-bom>=7'
+	@touch $@
 
 .venv/demo: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

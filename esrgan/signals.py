@@ -24,8 +24,12 @@ STOP = END + tuple(
 KILL: signal.Signals = getattr(signal, "SIGKILL", signal.SIGTERM)
 """Cannot be caught: on Windows, no signal that a process sends to another can."""
 
-
 POLL = 0.1  # seconds
+
+_HINTS = {
+    "SIGKILL": "the system does so where memory runs out",
+    "SIGBUS": "/dev/shm may be too small, as Docker's is without --shm-size",
+}
 
 
 class Stopped(BaseException):
@@ -94,11 +98,37 @@ def ctrl_c_kept_from_new_processes() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextmanager
+def keeping_sigchld() -> Iterator[None]:
+    """The end of a child process does what it did before the block, or without PyTorch.
+
+    Which raises, once it has loaded anything, in the middle of whatever the main thread does.
+    """
+    number = getattr(signal, "SIGCHLD", None)
+    if number is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        is_pytorchs = str(getattr(before, "__module__", "")).startswith("torch.")
+        signal.signal(number, signal.SIG_DFL if is_pytorchs or before is None else before)
+
+
 def own_group() -> dict[str, Any]:
     """Arguments of `subprocess.Popen`: a Ctrl-C in the terminal does not reach the process."""
     if os.name == "nt":
         return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP")}  # noqa: B009
     return {"process_group": 0}
+
+
+def death_of(code: int) -> str:
+    """How a process has ended, in words, by its exit code or minus the signal that ended it."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    name = signal.Signals(-code).name
+    return f"was killed by {name}{f' ({_HINTS[name]})' if name in _HINTS else ''}"
 
 
 def ask_to_stop(process: "subprocess.Popen[bytes]") -> None:

@@ -17,7 +17,6 @@ what it may have meant.
 example: train.py experiment=rrdb_psnr train_set=data/DIV2K_x4 validation_set=data/Set5/HR
 """
 
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from esrgan.commands.configs import configs_folder
 from esrgan.commands.first_weights import continued_generator, new_generator, start_discriminator
+from esrgan.commands.run_frame import begin, end, say_who_reads
 from esrgan.errors import STOPPED, outlive_readers, report_errors
 from esrgan.signals import Stopped, stopping_at_once
 
@@ -34,12 +34,11 @@ if TYPE_CHECKING:
     from pytorch_lightning import Trainer
 
     from esrgan.data.datamodule import PatchDataModule
-    from esrgan.runs import History, OpenRun, RunFolder
-    from esrgan.training import AfterIteration, Validation
-    from esrgan.weights import Generator
+    from esrgan.runs import OpenRun
+    from esrgan.training import AfterIteration, Feed, Validation
+    from esrgan.training.stage import Stage
 
 CONFIG = "train"
-log = logging.getLogger("esrgan.train")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,7 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with stopping_at_once():
             return report_errors(lambda: _run(words))
     except Stopped as stopped:
-        sys.stderr.write(f"stopped by {stopped.name}; the same command with resume=auto goes on\n")
+        sys.stderr.write(
+            f"stopped by {stopped.name} at once; the same command with resume=auto goes on from the "
+            "newest checkpoint\n"
+        )
         return STOPPED
 
 
@@ -120,34 +122,82 @@ def train(cfg: "DictConfig") -> int:
 
         data = instantiate(cfg.data, train=train_set, start_iteration=start)
         validation = instantiate(cfg.validation, pairs=images) if images is not None else None
-        generator = new_generator(cfg) if state is None else continued_generator(cfg, state)
-        stage = instantiate(cfg.training, generator=generator, _convert_="all")
-        start_discriminator(stage, cfg.init_discriminator_from if state is None else None)
+        stage, stop = _stage(cfg, state), training.StopSignal()
+        ranks = training.Ranks(longest_wait=cfg.longest_wait)
         after_iteration = training.AfterIteration(
             iterations=cfg.iterations,
             log=training.TrainingLog(every=cfg.log_every),
             validation=validation,
             checkpoints=instantiate(cfg.checkpoints, folder=run.folder.checkpoints),
-            stop=training.StopSignal(),
+            stop=stop,
             streaks=training.Streaks(run.folder.skipped, batch_of=data.batch_of, settings=settings),
+            ranks=ranks,
             resume_from=state,
             from_weights=bool(cfg.init_from),
             settings=settings,
             history=history,
         )
         require_accelerator(cfg.trainer.accelerator)
-        trainer = instantiate(cfg.trainer, callbacks=[after_iteration], logger=False)
+        trainer = _trainer(cfg, after_iteration)
+        feed = _feed(cfg, data, trainer, stop=stop, ranks=ranks)
         loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
         if trainer.local_rank == 0:
             _verify(validation, data if cfg.verify else None)
 
         # What can be refused has been: nothing was written until here
         first = start if is_pending or state is None else start + 1
-        _begin(run, trainer, loggers, settings, first=first, history=history)
+        begin(run, trainer, loggers, settings, first=first, history=history)
         if first <= cfg.iterations:
-            _say_who_reads(generator, run.folder)
-            trainer.fit(stage, data)
-        return _end(run.folder, trainer, generator, after_iteration, resumed=bool(cfg.resume))
+            say_who_reads(stage.generator, run.folder)
+            _fit(trainer, stage, feed)
+        return end(run.folder, trainer, stage, after_iteration, feed, resumed=bool(cfg.resume))
+
+
+def _stage(cfg: "DictConfig", state: dict[str, Any] | None) -> "Stage":
+    """The networks in training, with the weights that they start from."""
+    from hydra.utils import instantiate
+
+    generator = new_generator(cfg) if state is None else continued_generator(cfg, state)
+    stage: Stage = instantiate(cfg.training, generator=generator, _convert_="all")
+    start_discriminator(stage, cfg.init_discriminator_from if state is None else None)
+    return stage
+
+
+def _trainer(cfg: "DictConfig", after_iteration: "AfterIteration") -> "Trainer":
+    from hydra.utils import instantiate
+    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+
+    # Lightning would queue the job again by itself, and save in the middle of whatever it does
+    plugins = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else None
+    trainer: Trainer = instantiate(
+        cfg.trainer, callbacks=[after_iteration], logger=False, plugins=plugins
+    )
+    return trainer
+
+
+def _feed(cfg: "DictConfig", data: "PatchDataModule", trainer: "Trainer", **shared: Any) -> "Feed":
+    from esrgan.training import Feed
+
+    return Feed(
+        data,
+        **shared,
+        longest_wait=cfg.longest_wait,
+        pinned=trainer.strategy.root_device.type == "cuda",
+        restarts=cfg.restarts,
+        skip_bad=cfg.skip_bad_samples,
+    )
+
+
+def _fit(trainer: "Trainer", stage: "Stage", feed: "Feed") -> None:
+    """Train as far as it goes; `feed.trouble` says why no further."""
+    from esrgan.training import loss_of_a_process
+
+    try:
+        trainer.fit(stage, feed)
+    except RuntimeError as error:
+        feed.trouble = loss_of_a_process(error, getattr(trainer.strategy, "launched", None))
+        if feed.trouble is None:
+            raise
 
 
 def _verify(*parts: "Validation | PatchDataModule | None") -> None:
@@ -174,76 +224,3 @@ def list_experiments(folders: Sequence[Path]) -> str:
             about = [f"    {line}" for line in comments if not line.startswith("@package")]
             entries.append("\n".join([str(path.relative_to(folder).with_suffix("")), *about]))
     return "\n".join(entries)
-
-
-def _begin(
-    run: "OpenRun",
-    trainer: "Trainer",
-    loggers: Sequence[Any],
-    settings: dict[str, Any],
-    *,
-    first: int,
-    history: "History",
-) -> None:
-    """Make the run's folder and its logs; of several processes, the first one does."""
-    if not trainer.is_global_zero:
-        logging.getLogger("esrgan").setLevel(logging.ERROR)
-        return
-    run.begin(history=history)
-    ours = {"folder": run.folder.path, "first": first}
-    trainer.loggers = [make(**ours) if callable(make) else make for make in loggers]
-    for logger in trainer.loggers:
-        logger.log_hyperparams(settings)
-    iterations = settings["iterations"]
-    if first <= iterations:
-        where = f"{trainer.world_size} × {trainer.strategy.root_device.type}, {trainer.precision}"
-        if settings["precision"] == "auto":
-            has = "has" if "bf16" in trainer.precision else "lacks"
-            where += f" (it {has} bfloat16 in hardware)"
-        log.info(
-            "%s: from iteration %d to %d on %s",
-            run.folder.path,
-            max(first - 1, 0),
-            iterations,
-            where,
-        )
-
-
-def _say_who_reads(generator: "Generator", run: "RunFolder") -> None:
-    from esrgan.weights import note_for_others
-
-    if said := note_for_others(generator, name=run.release.name):
-        log.info("note: %s", said)
-
-
-def _end(
-    run: "RunFolder",
-    trainer: "Trainer",
-    generator: "Generator",
-    after: "AfterIteration",
-    *,
-    resumed: bool,
-) -> int:
-    """Say what became of the run, and write what others can use; of several processes the first."""
-    from esrgan.runs.releases import is_whole
-    from esrgan.weights import save_release
-
-    if not trainer.is_global_zero:
-        return 0
-    if after.stop.received is not None:
-        how = "" if resumed else " with resume=true"
-        log.warning("stopped by %s; the same command%s goes on", after.stop.received.name, how)
-        return STOPPED
-    is_damaged = run.release.exists() and not is_whole(run.release)
-    if is_damaged:
-        log.warning("%s is damaged, and is written anew", run.release)
-    state = run.newest_checkpoint()
-    if state is not None and (is_damaged or not run.release.exists()):
-        generator.load_state_dict(state["ema"] or state["generator"])
-        about = run.describe(state)
-        save_release(run.release, generator, metadata=about, overwrite=is_damaged)
-    log.info("the trained generator is %s", run.release)
-    _say_who_reads(generator, run)
-    if best := after.checkpoints.best(after.course.start):
-        log.info("%s", best)
-    return 0

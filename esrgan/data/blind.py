@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate
 
 from esrgan.data.draws import Augment, Draw, check_draws, draw_sample, fraction
-from esrgan.data.patches import PatchDataset
+from esrgan.data.patches import PatchDataset, place_of
 from esrgan.errors import near_multiples
 from esrgan.types import BlindBatch, GroundTruths, Image
 
@@ -84,8 +84,7 @@ class BlindPatches(Dataset[BlindSample]):
             lq = self._in_worker(gt, number) if self._in_worker else None
             self._check_lq(lq)
         except Exception as error:
-            key = self.images.key(draw.image)
-            raise ValueError(f"sample {number} (image {key!r}) cannot be made: {error}") from error
+            raise ValueError(f"{self.name(number)} cannot be made: {error}") from error
         return BlindSample(gt=gt, lq=lq, number=number)
 
     def is_given(self, number: int) -> bool:
@@ -97,6 +96,13 @@ class BlindPatches(Dataset[BlindSample]):
         if self.given is not None and self.is_given(number):
             return self.given.key(number)
         return self.images.key(self.draw(number).image)
+
+    def name(self, number: int) -> str:
+        """A sample by its number, image and place, for messages."""
+        if self.given is not None and self.is_given(number):
+            return self.given.name(number)
+        index = self.draw(number).image
+        return f"sample {number} (image {self.images.key(index)!r}{place_of(self.images, index)})"
 
     def draw(self, number: int) -> Draw:
         """What a sample shows, where it is none of the given pairs, without reading it."""

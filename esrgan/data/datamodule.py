@@ -1,4 +1,4 @@
-"""The stream of training batches, as Lightning asks for it."""
+"""The stream of training batches, from any iteration on."""
 
 import atexit
 import multiprocessing
@@ -6,23 +6,24 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
 from esrgan.data.blind import BlindPatches
+from esrgan.data.careful_samples import IDLE, CarefulSamples
+from esrgan.data.loading import LOOK, Loading
 from esrgan.data.patches import GlobalBatches, PatchDataset, end_workers, set_up_worker
 from esrgan.data.pool import PooledBatches
+from esrgan.data.stream import Stream
 
-_STALL_SECONDS = 600  # a worker silent for this long is hung, not a cold network disk
 _POOL = {"size": int, "batch": int}
 
 
-class PatchDataModule(pl.LightningDataModule):
+class PatchDataModule:
     """Loads the patches of a training, in the order of their sample numbers.
 
     The batches depend on neither the number of workers nor the number of processes that share
-    `batch_size`. The trainer needs `use_distributed_sampler=False`.
+    `batch_size`.
 
     Args:
         batch_size: samples per iteration, over all processes; this and the two numbers of
@@ -31,6 +32,9 @@ class PatchDataModule(pl.LightningDataModule):
         start_method: how workers are started (`fork`, `spawn`, `forkserver`); None leaves the
             choice to Python.
         pool: `size` and `batch` of `PooledBatches`; None trains on the samples as they come.
+
+    Attributes:
+        iterations: those that are left, counted from 0.
     """
 
     def __init__(
@@ -44,7 +48,6 @@ class PatchDataModule(pl.LightningDataModule):
         start_method: str | None = None,
         pool: Mapping[str, int] | None = None,
     ) -> None:
-        super().__init__()
         if num_workers < 0:
             raise ValueError(f"num_workers ({num_workers}) must be at least 0")
         known = multiprocessing.get_all_start_methods()
@@ -60,7 +63,7 @@ class PatchDataModule(pl.LightningDataModule):
             iterations=iterations,
             batch_size=batch_size,
         )
-        self._start = start_iteration
+        self.iterations = range(start_iteration, iterations)
         self._batches()  # refuses wrong numbers now, not after the set-up of the devices
         self._num_workers = num_workers
         self._start_method = start_method
@@ -69,25 +72,46 @@ class PatchDataModule(pl.LightningDataModule):
         """Check every record: it takes as long as reading all of them does."""
         self._train.verify()
 
-    def train_dataloader(self) -> DataLoader[Any]:
-        trainer = self.trainer
-        has_workers = self._num_workers > 0
+    def stream(
+        self,
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+        pinned: bool = False,
+        restarts: int = 0,
+        skip_bad: bool = False,
+    ) -> Stream:
+        """Begin to load the batches of the iterations that are left.
+
+        Args:
+            rank: of this process.
+            world_size: the number of processes, among which batches are shared out.
+            pinned: put them where a GPU reads memory from.
+            restarts: how often loading begins again after its processes have died.
+            skip_bad: put other samples in the place of those that cannot be made.
+        """
         atexit.register(end_workers)
-        return DataLoader(
-            self._train,
-            batch_sampler=self._batches(
-                rank=trainer.global_rank if trainer else 0,
-                world_size=trainer.world_size if trainer else 1,
-            ),
-            num_workers=self._num_workers,
-            collate_fn=self._train.collate,
-            pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
-            timeout=_STALL_SECONDS if has_workers else 0,
-            worker_init_fn=set_up_worker,
-            multiprocessing_context=self._start_method if has_workers else None,
-            generator=torch.Generator(),  # or each start would draw from the global one
-            persistent_workers=has_workers,
-        )
+
+        def load(start: int, deadly: frozenset[int]) -> Loading:
+            batches = self._batches(start=start, rank=rank, world_size=world_size)
+            board = torch.full((max(self._num_workers, 1),), IDLE)
+            board.share_memory_()  # type: ignore[no-untyped-call]
+            samples = CarefulSamples(self._train, board=board, skip=skip_bad, deadly=deadly)
+            loader = DataLoader(
+                samples,
+                batch_sampler=batches,
+                num_workers=self._num_workers,
+                collate_fn=_as_it_is,
+                pin_memory=pinned,
+                timeout=LOOK if self._num_workers else 0,
+                worker_init_fn=set_up_worker,
+                multiprocessing_context=self._start_method if self._num_workers else None,
+                generator=torch.Generator(),  # or each start would draw from the global one
+            )
+            return Loading(loader, board=board, name=self._train.name)
+
+        first = self.iterations.start
+        return Stream(load, start=first, restarts=restarts, skip_bad=skip_bad)
 
     def batch_of(self, iteration: int) -> tuple[dict[int, str], Any]:
         """What an iteration, counted from 1, has over all processes.
@@ -104,10 +128,14 @@ class PatchDataModule(pl.LightningDataModule):
         self, *, start: int | None = None, rank: int = 0, world_size: int = 1
     ) -> GlobalBatches | PooledBatches:
         batches = self._make_batches(
-            start_iteration=self._start if start is None else start,
+            start_iteration=self.iterations.start if start is None else start,
             rank=rank,
             world_size=world_size,
         )
         if self._pool is None:
             return batches
         return PooledBatches(batches, seed=self._train.seed, **self._pool)
+
+
+def _as_it_is(loaded: Any) -> Any:  # noqa: ANN401
+    return loaded

@@ -74,6 +74,9 @@ class FolderPairs:
     def key(self, index: int) -> str:
         return self._keys[index]
 
+    def place(self, index: int) -> str:
+        return str(self._gt_paths[index])
+
     def lq_size(self, index: int) -> tuple[int, int]:
         height, width = self._lq_sizes[index].tolist()
         return height, width
@@ -165,6 +168,9 @@ class FolderImages:
 
     def key(self, index: int) -> str:
         return self._keys[index]
+
+    def place(self, index: int) -> str:
+        return str(self._paths[index])
 
     def size(self, index: int) -> tuple[int, int]:
         height, width = self._sizes[index].tolist()

@@ -30,6 +30,9 @@ class LmdbImages:
     def key(self, index: int) -> str:
         return self._dataset.index.key(index).decode()
 
+    def place(self, index: int) -> str:
+        return str(self._dataset.folder)
+
     def size(self, index: int) -> tuple[int, int]:
         return self._dataset.index.size(index)
 

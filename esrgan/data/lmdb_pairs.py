@@ -41,6 +41,9 @@ class LmdbPairs:
     def key(self, index: int) -> str:
         return self._dataset.index.key(index).decode()
 
+    def place(self, index: int) -> str:
+        return str(self._dataset.folder)
+
     def lq_size(self, index: int) -> tuple[int, int]:
         height, width = self._dataset.index.size(index)
         return height // self.scale, width // self.scale

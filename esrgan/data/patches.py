@@ -15,7 +15,7 @@ from torch.utils.data import Dataset, default_collate
 from esrgan.data.draws import Augment, Draw, check_draws, draw_sample
 from esrgan.errors import listed, near_multiples
 from esrgan.signals import STOP
-from esrgan.types import Batch, Image, ImagePairs
+from esrgan.types import Batch, GroundTruths, Image, ImagePairs
 
 
 class Sample(TypedDict):
@@ -117,13 +117,17 @@ class PatchDataset(Dataset[Sample]):
         try:
             lq, gt = self.pairs.read_crop(draw.image, draw.top, draw.left, size)
         except Exception as error:
-            key = self.pairs.key(draw.image)
-            raise ValueError(f"sample {number} (pair {key!r}) cannot be read: {error}") from error
+            raise ValueError(f"{self.name(number)} cannot be read: {error}") from error
         return Sample(lq=draw.orient(lq), gt=draw.orient(gt), number=number)
 
     def key(self, number: int) -> str:
         """The name of the pair that a sample shows a part of."""
         return self.pairs.key(self.draw(number).image)
+
+    def name(self, number: int) -> str:
+        """A sample by its number, pair and place, for messages."""
+        index = self.draw(number).image
+        return f"sample {number} (pair {self.pairs.key(index)!r}{place_of(self.pairs, index)})"
 
     def draw(self, number: int) -> Draw:
         """What a sample shows, in low-quality pixels, without reading it."""
@@ -151,6 +155,12 @@ class PatchDataset(Dataset[Sample]):
             lq=default_collate([sample["lq"] for sample in samples]),
             gt=default_collate([sample["gt"] for sample in samples]),
         )
+
+
+def place_of(images: ImagePairs | GroundTruths, index: int) -> str:
+    """Where an image is kept, to follow its name; nothing where that is not known."""
+    place = getattr(images, "place", None)
+    return "" if place is None else f" of {place(index)}"
 
 
 def set_up_worker(_worker: int) -> None:

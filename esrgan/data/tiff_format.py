@@ -199,6 +199,9 @@ def _colour(page: TiffPage, storage: _Storage, samples: Pixels) -> Pixels:
 def _looked_up(page: TiffPage, indices: Pixels) -> Pixels:
     """RGB by the palette, in 8 bits where these say all that it says."""
     palette = np.asarray(page.colormap, np.uint16)
+    if palette.shape != (3, 2**page.bitspersample):
+        count, bits = palette.size, page.bitspersample
+        raise ValueError(f"its palette of {count} numbers is not one of 3 for each of {bits} bits")
     if palette.max() < 256:  # written so by some, and read so by libtiff
         return palette.astype(np.uint8).T[indices]
     high = (palette >> 8).astype(np.uint8)

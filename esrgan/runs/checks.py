@@ -13,6 +13,12 @@ from esrgan.errors import near_multiples, suggestion
 from esrgan.files import split_pair
 from esrgan.runs.settings import Settings
 
+_LEAST = {
+    **dict.fromkeys(("scale", "patch_size", "batch_size", "iterations", "log_every"), 1),
+    **dict.fromkeys(("seed", "restarts"), 0),
+    "longest_wait": 1,
+}
+
 
 def check_settings(settings: Mapping[str, Any]) -> None:
     """Refuse settings that cannot work, in milliseconds.
@@ -27,11 +33,9 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     for key in settings:
         if key not in known:
             raise ValueError(f"{key} is not a setting: {suggestion(key, known)}")
-    for key in ("scale", "patch_size", "batch_size", "iterations", "log_every"):
-        if settings[key] < 1:
-            raise ValueError(f"{key} ({settings[key]}) must be at least 1")
-    if settings["seed"] < 0:
-        raise ValueError(f"seed ({settings['seed']}) must not be negative")
+    for key, least in _LEAST.items():
+        if not settings[key] >= least:
+            raise ValueError(f"{key} ({settings[key]}) must be at least {least}")
     resume = settings["resume"]
     if isinstance(resume, str) and resume != "auto":
         raise ValueError(f"resume ({resume}) must be true, false or auto")

@@ -32,6 +32,9 @@ class Settings:
     name: str
     resume: bool | str
     allow_changes: bool
+    restarts: int
+    skip_bad_samples: bool
+    longest_wait: float
     precision: str
     deterministic: bool
     log_every: int
@@ -87,6 +90,9 @@ SAYS: Mapping[str, Say] = {
     "resume": _HANDLING,
     "allow_changes": _HANDLING,
     "verify": _HANDLING,
+    "restarts": _HANDLING,
+    "skip_bad_samples": _SHOWN,  # samples that can be made are the same with it
+    "longest_wait": _HANDLING,
     "content": _HANDLING,  # what is behind other settings: `changes.CONTENT`
     "name": _HANDLING,
     "log_every": _HANDLING,

@@ -1,4 +1,4 @@
-"""What happens between two iterations, in its order: count, save, log, validate, save, stop."""
+"""What happens between two iterations, in its order: count, save, log, validate, save."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from esrgan.errors import NonFiniteOutputError
-from esrgan.signals import KILL
 from esrgan.training.checkpointing import Checkpointing
+from esrgan.training.comparing import listed_rates, saved_rates, validation_images
 from esrgan.training.course import Course
 from esrgan.training.learner import REMEDIES, NonFiniteError
 from esrgan.training.loggers import log_images
@@ -32,8 +32,9 @@ class AfterIteration(Callback):
         log: means of the steps' values.
         validation: metrics on whole images; None trains without.
         checkpoints: when to save, and what to keep.
-        stop: asked at the end of every iteration.
+        stop: is told when to listen, and asked between the images of a validation.
         streaks: keeps batches whose numbers are not finite.
+        ranks: agree on what is done.
         resume_from: a checkpoint's content; None starts a new run.
         from_weights: whether a new run starts from weights, and not from random ones.
         settings: put into every checkpoint, so that the file explains itself.
@@ -49,6 +50,7 @@ class AfterIteration(Callback):
         checkpoints: Checkpointing,
         stop: StopSignal,
         streaks: Streaks,
+        ranks: Ranks,
         resume_from: TrainingState | None,
         from_weights: bool,
         settings: dict[str, Any],
@@ -59,7 +61,7 @@ class AfterIteration(Callback):
         self.course = Course()
         self.warned: dict[str, list[str]] = {}
         if resume_from is not None:
-            same_images = _images(resume_from["settings"]) == _images(settings)
+            same_images = validation_images(resume_from["settings"]) == validation_images(settings)
             checkpoints.load_state_dict(resume_from["checkpoints"], same_images=same_images)
             if same_images and "course" in resume_from:  # earlier versions had neither
                 self.course.load_state_dict(resume_from["course"])
@@ -67,16 +69,17 @@ class AfterIteration(Callback):
         self.iterations = iterations
         # not self.log: Lightning puts its own there
         self.training_log, self.validation, self.checkpoints = log, validation, checkpoints
-        self.stop, self.streaks = stop, streaks
+        self.stop, self.streaks, self.ranks = stop, streaks, ranks
         self.progress = Progress(total=iterations, done=0, show=False)
         self.resume_from, self.from_weights = resume_from, from_weights
+        self.saved = 0  # the iteration of the newest checkpoint
         self.settings, self.history = settings, list(history)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.ranks = Ranks()
         stage = _stage(pl_module)
         is_pending = self.resume_from is not None and self._continue(stage, self.resume_from)
         self.resume_from = None  # the tensors need not stay in memory
+        self.saved = stage.iteration
         if trainer.world_size > 1:  # one alone would read all its weights to compare nothing
             weights = fingerprint(stage.state_dict().values())
             start = f"iteration {stage.iteration}, weights {weights}"
@@ -86,14 +89,16 @@ class AfterIteration(Callback):
 
     def _continue(self, stage: Stage, state: TrainingState) -> bool:
         """Returns whether the last iteration has still to be concluded."""
-        before = {name: _rates(state["progress"][name]["optimizer"]) for name in stage.learners}
+        before = {
+            name: saved_rates(state["progress"][name]["optimizer"]) for name in stage.learners
+        }
         stage.load_training_state(state, changed=self.history != state.get("history", []))
         for name, learner in stage.learners.items():
             if learner.learning_rates != before[name]:
                 logger.warning(
                     "iteration %d: from here on the learning rate of the %s is %s (before: %s)",
-                    *(stage.iteration, name, _listed(learner.learning_rates)),
-                    _listed(before[name]),
+                    *(stage.iteration, name, listed_rates(learner.learning_rates)),
+                    listed_rates(before[name]),
                 )
         self.training_log.load_state_dict(state["log"], stage.device)
         return bool(state.get("is_pending"))
@@ -115,6 +120,9 @@ class AfterIteration(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.progress.close()
+        stage = _stage(pl_module)
+        if self.saved < stage.iteration < self.iterations:  # the feed has ended it early
+            self._save(trainer, stage, is_pending=False)
         self.stop.ignore()
 
     def on_exception(
@@ -122,9 +130,9 @@ class AfterIteration(Callback):
     ) -> None:
         self.progress.close()
         self.stop.ignore()
-        launcher = trainer.strategy.launcher
-        if launcher is not None:
-            launcher.kill(KILL)  # processes that it started would wait for this one
+        launched = getattr(trainer.strategy, "launched", None)
+        if launched is not None:
+            launched.kill()  # they would wait for this one
 
     def on_train_batch_start(
         self,
@@ -153,7 +161,6 @@ class AfterIteration(Callback):
                 self._look_for_streaks(trainer, stage)
                 learner.guard.check(network)
         self._conclude(trainer, stage)
-        trainer.should_stop = trainer.should_stop or self.stop.received is not None
         self.training_log.leave_out_time()
 
     def _conclude(self, trainer: Trainer, stage: Stage, *, again: bool = False) -> None:
@@ -161,22 +168,24 @@ class AfterIteration(Callback):
 
         Where a checkpoint and a validation fall together, one is written before, too: whatever
         ends the validation, an iteration is not lost. It says that all this is still to be done,
-        as it is `again` where a run goes on from it.
+        as it is `again` where a run goes on from it. So does that of a validation that a signal has
+        interrupted.
         """
         iteration, checkpoints, validation = stage.iteration, self.checkpoints, self.validation
         last = iteration == self.iterations
         is_due = again or last or iteration % checkpoints.every == 0
         validates = validation is not None and (last or iteration % validation.every == 0)
+        log_before = self.training_log.state_dict() if validates else None
         if validates and is_due and not again:
             self._save(trainer, stage, is_pending=True)
             self.training_log.leave_out_time()
         if last or iteration % self.training_log.every == 0:
             self._log(trainer, stage)
-        if validation is not None and validates:
-            self._validate(trainer, validation, stage)
-        self.stop.share(self.ranks)
-        is_best = iteration == checkpoints.best_iteration
-        if is_due or is_best or self.stop.received is not None:
+        if validation is not None and validates and not self._validate(trainer, validation, stage):
+            if self.saved < iteration:
+                self._save(trainer, stage, is_pending=True, log=log_before)
+            return
+        if is_due or iteration == checkpoints.best_iteration:
             self._save(trainer, stage, is_pending=False)
 
     def _log(self, trainer: Trainer, stage: Stage) -> None:
@@ -194,10 +203,11 @@ class AfterIteration(Callback):
             self.progress.clear()
             logger.warning(words)
 
-    def _validate(self, trainer: Trainer, validation: Validation, stage: Stage) -> None:
+    def _validate(self, trainer: Trainer, validation: Validation, stage: Stage) -> bool:
+        """Returns whether it came to its end; a signal ends it between two images."""
         require_finite(stage.learners, stage.iteration)
         try:
-            scores = validation.run(stage.evaluated, self.ranks)
+            scores = validation.run(stage.evaluated, self.ranks, is_stopped=self._is_asked)
         except NonFiniteOutputError as error:
             network = "generator" if stage.ema is None else "averaged generator (EMA)"
             raise NonFiniteError(
@@ -205,6 +215,9 @@ class AfterIteration(Callback):
                 f"validation's image {error}, although its weights are. Go on from a checkpoint of "
                 f"before, as another run with init_from=CHECKPOINT. {REMEDIES}"
             ) from error
+        if scores is None:
+            self.stop.share(self.ranks)
+            return False
         values = scores.values()
         self._send(trainer, values, scores.images, stage.iteration)
         # There is no checkpoint of the start, nor, but for the last, of a streak
@@ -215,6 +228,7 @@ class AfterIteration(Callback):
         logger.info("iteration %d: %s", stage.iteration, text)
         warnings = self.course.take_in(stage.iteration, scores.network)
         self._warn("validations", warnings, stage.iteration)
+        return True
 
     def _warn(self, source: str, warnings: Mapping[str, str], iteration: int) -> None:
         """Say each once, while it lasts."""
@@ -229,7 +243,7 @@ class AfterIteration(Callback):
     ) -> None:
         with self.ranks.together("writing the logs"):
             if trainer.loggers:
-                self.checkpoints.room.wait_for_logs(is_stopped=self.stop.is_asked)
+                self.checkpoints.room.wait_for_logs(is_stopped=self._is_asked)
             for destination in trainer.loggers:
                 destination.log_metrics(values, step=iteration)
                 log_images(destination, images, step=iteration)
@@ -242,19 +256,27 @@ class AfterIteration(Callback):
         """
         return stage.iteration == self.iterations or not is_in_a_streak(stage.learners)
 
-    def _save(self, trainer: Trainer, stage: Stage, *, is_pending: bool) -> None:
+    def _save(
+        self,
+        trainer: Trainer,
+        stage: Stage,
+        *,
+        is_pending: bool,
+        log: Mapping[str, Any] | None = None,
+    ) -> None:
         require_alike(stage.learners, self.ranks, stage.iteration)
         require_finite(stage.learners, stage.iteration)
         self._look_for_streaks(trainer, stage)
         if not self._is_kept(stage):
             return
+        self.saved = stage.iteration
         with self.ranks.together("writing a checkpoint"):
             if not trainer.is_global_zero:
                 return
             for destination in trainer.loggers:  # it must not be behind the checkpoint
                 destination.save()
             state = stage.training_state() | {
-                "log": self.training_log.state_dict(),
+                "log": log or self.training_log.state_dict(),
                 "checkpoints": self.checkpoints.state_dict(),
                 "course": self.course.state_dict(),
                 "warned": self.warned,
@@ -263,26 +285,15 @@ class AfterIteration(Callback):
                 "is_pending": is_pending,
             }
             self.checkpoints.room.write(
-                lambda: self.checkpoints.save(stage.iteration, state), is_stopped=self.stop.is_asked
+                lambda: self.checkpoints.save(stage.iteration, state), is_stopped=self._is_asked
             )
+
+    def _is_asked(self) -> bool:
+        return self.stop.asked != 0
 
 
 def _stage(module: LightningModule) -> Stage:
     return cast(Stage, module)
-
-
-def _rates(optimizer: Mapping[str, Any]) -> list[float]:
-    """Of the saved state of an optimizer."""
-    return [float(group["lr"]) for group in optimizer["param_groups"]]
-
-
-def _listed(rates: Sequence[float]) -> str:
-    return ", ".join(f"{rate:.4g}" for rate in rates)
-
-
-def _images(settings: Mapping[str, Any]) -> object:
-    """What validation images a run had; None: it is not known."""
-    return (settings.get("content") or {}).get("validation_set")
 
 
 def _nothing() -> None:

@@ -5,14 +5,17 @@ Everything here works without a process group too, for a run in one process.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
-from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
 from torch import distributed as dist
+from torch.distributed import distributed_c10d
 
 Value = TypeVar("Value")
+
+_set_timeout = getattr(dist, "set_timeout", None) or distributed_c10d._set_pg_timeout
 
 
 def world_size() -> int:
@@ -95,12 +98,26 @@ class Ranks:
     """Agreement between the processes, on the host: no device is waited for.
 
     All processes have to make the same calls in the same order.
+
+    Args:
+        longest_wait: seconds, of which each may take so many before it answers. Twice as many are
+            the most that a process is waited for from the first call on, whatever for.
     """
 
-    def __init__(self) -> None:
-        # NCCL knows only GPUs. gloo compares numbers that are in the memory of the host.
-        on_gpus = dist.is_initialized() and dist.get_backend() != "gloo"
-        self._group: Any = dist.new_group(backend="gloo") if on_gpus else None
+    def __init__(self, *, longest_wait: float = 900) -> None:
+        self._timeout = timedelta(seconds=2 * longest_wait)
+        self._is_begun = False
+        self._gloo: Any = None
+
+    @property
+    def _group(self) -> Any:  # noqa: ANN401 # None is one, too
+        """NCCL knows only GPUs. gloo compares numbers that are in the memory of the host."""
+        if not self._is_begun:
+            self._is_begun = True
+            _set_timeout(self._timeout, dist.group.WORLD)
+            if dist.get_backend() != "gloo":
+                self._gloo = dist.new_group(backend="gloo", timeout=self._timeout)
+        return self._gloo
 
     def largest(self, number: int) -> int:
         """The largest of the processes' numbers."""
@@ -145,15 +162,3 @@ class Ranks:
             raise failure
         if failed:
             raise ValueError(f"another process failed while {what}: its own message says why")
-
-
-class ReplicaStrategy(DDPStrategy):
-    """Lightning's processes and their group, without DistributedDataParallel around the module.
-
-    DDP averages what one backward pass leaves. A step of a GAN has two, of different networks, and
-    more where a batch is computed in parts: DDP then either refuses or averages both networks each
-    time. The stages average themselves instead, once per optimizer step, what that step needs.
-    """
-
-    def configure_ddp(self) -> None:
-        """Leave the module as it is."""

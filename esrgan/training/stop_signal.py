@@ -15,11 +15,15 @@ class StopSignal:
 
     A second one acts at once, as it would without this, unless it is the same wish again: a
     scheduler that signals all processes reaches one directly and through the one that started it.
+
+    Attributes:
+        asked: the number of the one that this process received, of which others need not know yet.
+        received: the one that all know of.
     """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
-        self._received_here = 0
+        self.asked = 0
         self._since = 0.0
         self._before: dict[signal.Signals, Any] = {}
 
@@ -32,18 +36,14 @@ class StopSignal:
         while self._before:
             signal.signal(*self._before.popitem())
 
-    def is_asked(self) -> bool:
-        """Whether this process received one, of which the others need not know yet."""
-        return self._received_here != 0
-
     def share(self, ranks: Ranks) -> None:
         """Let all processes know what one of them received: they have to stop together."""
-        number = ranks.largest(self._received_here)
+        number = ranks.largest(self.asked)
         self.received = signal.Signals(number) if number else None
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if not self._received_here:
-            self._received_here, self._since = number, time.monotonic()
+        if not self.asked:
+            self.asked, self._since = number, time.monotonic()
         elif time.monotonic() > self._since + SAME_WISH:
             self.ignore()
             signal.raise_signal(signal.Signals(number))

@@ -123,10 +123,16 @@ class Validation:
             ValueError: names the metric, the image and the reason.
         """
         if self._baseline_values is None:
-            self._baseline_values, _ = self._measure(self.baseline, _refuse, range(0), ranks)
+            found = self._measure(self.baseline, _refuse, range(0), ranks, lambda: False)
+            assert found is not None
+            self._baseline_values, _ = found
 
-    def run(self, network: nn.Module, ranks: Ranks) -> Scores:
+    def run(
+        self, network: nn.Module, ranks: Ranks, *, is_stopped: Callable[[], bool] = lambda: False
+    ) -> Scores | None:
         """The processes share the images out, none of them twice, and all return the same.
+
+        None: one of them was to stop, before all images were measured.
 
         What could be measured on the baseline's images is NaN where the network's have lost too
         much to be measured.
@@ -136,28 +142,37 @@ class Validation:
         """
         self.begin(ranks)
         assert self._baseline_values is not None
-        values, images = self._measure(
-            lambda lq: self.upscale(network, lq), _nan, self.panel, ranks
+        found = self._measure(
+            lambda lq: self.upscale(network, lq), _nan, self.panel, ranks, is_stopped
         )
-        return Scores(values, self._baseline_values, images)
+        return found and Scores(found[0], self._baseline_values, found[1])
 
     def _measure(
-        self, method: Callable[[Image], Image], failure: Failure, shown: range, ranks: Ranks
-    ) -> tuple[dict[Metric, float], Images]:
+        self,
+        method: Callable[[Image], Image],
+        failure: Failure,
+        shown: range,
+        ranks: Ranks,
+        is_stopped: Callable[[], bool],
+    ) -> tuple[dict[Metric, float], Images] | None:
         measured: dict[str, list[float]] = {}
         images: Images = {}
-        with ranks.together("validating"):
-            for index in range(rank(), len(self.pairs), world_size()):
-                lq, gt = self.pairs.read(index)
-                key = self.pairs.key(index)
-                sr = _output(method, lq, key)
-                truth = gt[..., :1] if self.pairs.is_grey(index) else gt
-                measured[key] = [
-                    _value(metric, measure, key, sr, truth, failure)
-                    for metric, measure in self.metrics.items()
-                ]
-                if index in shown:
-                    images[f"val/{key}"] = side_by_side(lq, sr, gt)
+        for first in range(0, len(self.pairs), world_size()):
+            if ranks.largest(int(is_stopped())):
+                return None
+            index = first + rank()
+            with ranks.together("validating"):
+                if index < len(self.pairs):
+                    lq, gt = self.pairs.read(index)
+                    key = self.pairs.key(index)
+                    sr = _output(method, lq, key)
+                    truth = gt[..., :1] if self.pairs.is_grey(index) else gt
+                    measured[key] = [
+                        _value(metric, measure, key, sr, truth, failure)
+                        for metric, measure in self.metrics.items()
+                    ]
+                    if index in shown:
+                        images[f"val/{key}"] = side_by_side(lq, sr, gt)
         everywhere = ranks.merged(measured)
         rows = [everywhere[self.pairs.key(index)] for index in range(len(self.pairs))]
         columns = zip(*rows, strict=True)

@@ -17,6 +17,7 @@ from esrgan.data.blind import BlindPatches
 from esrgan.data.datamodule import PatchDataModule
 from esrgan.data.draws import Draw
 from esrgan.data.patches import GlobalBatches, PatchDataset, set_up_worker
+from esrgan.training import Feed, Ranks, StopSignal
 from esrgan.types import Pair
 
 
@@ -324,7 +325,7 @@ def test_lightning_trains_on_blind_batches():
     )
     train = patches(given=given_pairs(), given_share=0.3, in_worker=mean_of_squares)
     module = PatchDataModule(train=train, batch_size=6, iterations=8, num_workers=1)
-    trainer.fit(recorder, datamodule=module)
+    trainer.fit(recorder, Feed(module, stop=StopSignal(), ranks=Ranks(), longest_wait=60))
     assert recorder.seen == [in_plain_values(batch) for batch in load(0)]
 
 

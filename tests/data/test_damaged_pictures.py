@@ -132,6 +132,17 @@ def test_where_nothing_can_be_read_the_error_is_the_same(tmp_path, data):
     assert reasons[0] == reasons[1]
 
 
+def test_a_palette_of_another_length_is_refused(tmp_path):
+    """By its tag, which says how many numbers it has: one more than three for each of 8 bits."""
+    data = encoded("TIFF", "P")
+    tag = struct.pack("<HHI", 320, 3, 3 * 256)
+    assert data.count(tag) == 1
+    (tmp_path / "a.tiff").write_bytes(data.replace(tag, struct.pack("<HHI", 320, 3, 769)))
+    for read in (read_image, read_picture):
+        with pytest.raises(ImageError, match="its palette of 769 numbers is not one of 3 for each"):
+            read(tmp_path / "a.tiff")
+
+
 def test_what_is_refused_for_another_reason_stays_refused(tmp_path):
     data = JPEGS["cmyk"]
     marker = data.index(b"\xff\xee")

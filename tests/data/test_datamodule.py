@@ -1,17 +1,13 @@
 import itertools
 import multiprocessing
-import os
 import pickle
 import re
-import signal
-import time
 
 import numpy as np
 import pytest
-import pytorch_lightning as pl
 import torch
+from taken_batches import taken
 
-from esrgan.data import datamodule
 from esrgan.data.datamodule import PatchDataModule
 from esrgan.data.patches import PatchDataset
 from esrgan.types import Pair
@@ -39,86 +35,45 @@ class FlatPairs:
         raise ValueError("photo3: one bit is wrong")
 
 
-class DeadlyPairs(FlatPairs):
-    def read_crop(self, index, top, left, size):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-class StuckPairs(FlatPairs):
-    def read_crop(self, index, top, left, size):
-        time.sleep(3)
-
-
-class BadPairs(FlatPairs):
-    def read_crop(self, index, top, left, size):
-        raise OSError("the disk is gone")
-
-
 def make(pairs=None, **changed):
     dataset = PatchDataset(pairs or FlatPairs(), patch_size=16, seed=0)
     arguments = {"train": dataset, "batch_size": 4, "iterations": 6, "num_workers": 0}
     return PatchDataModule(**arguments | changed)
 
 
-def shown(loader):
-    return [batch["gt"][:, 0, 0, 0].tolist() for batch in loader]
+def shown(module):
+    return [batch["gt"][:, 0, 0, 0].tolist() for batch in taken(module)]
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_batches_are_bytes_until_the_device(num_workers):
-    batch = next(iter(make(num_workers=num_workers).train_dataloader()))
+    batch = taken(make(num_workers=num_workers))[0]
     assert set(batch) == {"lq", "gt"}
     assert (batch["lq"].dtype, batch["gt"].dtype) == (torch.uint8, torch.uint8)
     assert (batch["lq"].shape, batch["gt"].shape) == ((4, 8, 8, 3), (4, 16, 16, 3))
 
 
 def test_a_start_iteration_continues_the_stream():
-    whole, rest = (make(start_iteration=start).train_dataloader() for start in (0, 4))
-    assert len(rest) == 2
+    whole, rest = (make(start_iteration=start) for start in (0, 4))
+    assert list(rest.iterations) == [4, 5]
     assert shown(rest) == shown(whole)[4:]
 
 
 @pytest.mark.parametrize("start_method", multiprocessing.get_all_start_methods())
-def test_workers_are_started_as_asked(start_method):
-    loader = make(num_workers=1, start_method=start_method).train_dataloader()
-    assert loader.multiprocessing_context.get_start_method() == start_method
+def test_workers_are_started_as_asked(start_method, monkeypatch):
+    context, asked = torch.multiprocessing.get_context, []
+    monkeypatch.setattr(
+        torch.multiprocessing, "get_context", lambda method: asked.append(method) or context(method)
+    )
+    assert shown(make(num_workers=1, start_method=start_method)) == shown(make())
+    assert asked == [start_method]
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_loading_leaves_the_global_random_state_alone(num_workers):
     before = torch.get_rng_state()
-    next(iter(make(num_workers=num_workers).train_dataloader()))
+    taken(make(num_workers=num_workers))
     assert torch.equal(before, torch.get_rng_state())
-
-
-class Recorder(pl.LightningModule):
-    def __init__(self):
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(1))
-        self.seen = []
-
-    def training_step(self, batch):
-        self.seen.append(batch["gt"][:, 0, 0, 0].tolist())
-        return self.weight.sum()
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-
-def test_lightning_trains_on_the_stream_as_it_is():
-    recorder = Recorder()
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        devices=1,
-        max_epochs=1,
-        use_distributed_sampler=False,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(recorder, datamodule=make(num_workers=1))
-    assert recorder.seen == shown(make().train_dataloader())
 
 
 def test_verify_checks_the_data_set():
@@ -128,27 +83,15 @@ def test_verify_checks_the_data_set():
 
 def test_it_can_be_pickled():
     copy = pickle.loads(pickle.dumps(make()))
-    assert shown(copy.train_dataloader()) == shown(make().train_dataloader())
+    assert shown(copy) == shown(make())
 
 
-@pytest.mark.parametrize("num_workers", [0, 1])
-def test_a_failed_read_names_the_sample_and_the_pair(num_workers):
-    loader = make(BadPairs(), num_workers=num_workers).train_dataloader()
-    with pytest.raises(ValueError, match=r"sample 0 \(pair 'photo\d+'\).*the disk is gone"):
-        next(iter(loader))
-
-
-def test_a_killed_worker_ends_the_training_with_an_error():
-    loader = make(DeadlyPairs(), num_workers=1).train_dataloader()
-    with pytest.raises(RuntimeError, match=r"DataLoader worker \(pid"):
-        next(iter(loader))
-
-
-def test_a_hung_worker_ends_the_training_with_an_error(monkeypatch):
-    monkeypatch.setattr(datamodule, "_STALL_SECONDS", 0.5)
-    loader = make(StuckPairs(), num_workers=1).train_dataloader()
-    with pytest.raises(RuntimeError, match="timed out"):
-        next(iter(loader))
+def test_a_batch_is_made_again_by_its_iteration():
+    images, batch = make().batch_of(3)
+    assert list(images) == [8, 9, 10, 11]
+    shown_there = batch["gt"][:, 0, 0, 0].tolist()
+    assert shown_there == shown(make())[2]
+    assert list(images.values()) == [f"photo{index}" for index in shown_there]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +111,7 @@ def test_a_number_that_cannot_work_is_refused_at_once(changed, message):
 
 
 def test_each_pair_is_shown_once_per_epoch_of_the_data_set():
-    shown_pairs = list(itertools.chain.from_iterable(shown(make().train_dataloader())))
+    shown_pairs = list(itertools.chain.from_iterable(shown(make())))
     assert sorted(shown_pairs[:12]) == sorted(shown_pairs[12:]) == list(range(12))
 
 
@@ -183,7 +126,7 @@ def test_a_pool_mixes_the_samples_and_is_continued():
 
 
 def numbers_of(module):
-    return list(module.train_dataloader().batch_sampler)
+    return [list(module.batch_of(iteration + 1)[0]) for iteration in module.iterations]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import errno
 import os
 import resource
+import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -62,6 +64,20 @@ def file_too_large() -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     torch.save = limited
+
+
+def slow_validation() -> None:
+    """Each image says by a file that it has been reached, and takes half a second."""
+    from esrgan.training import validation
+
+    measure = validation._output
+
+    def slowly(*words: object) -> object:
+        Path(f"reached_{time.monotonic_ns()}").touch()
+        time.sleep(0.5)
+        return measure(*words)
+
+    validation._output = slowly
 
 
 def nobody_reads() -> None:
@@ -147,3 +163,41 @@ class NotANumberAt(nn.Module):
         is_here = self.rank in (None, int(os.environ.get("RANK", "0")))
         bad = float("nan") if is_here and self.count in self.calls else 1.0
         return bad * (sr - gt).abs().mean()
+
+
+def a_sample_kills_once() -> None:
+    """As where memory is short for a moment: the file says that it has happened."""
+    _at_sample(70, lambda: os.kill(os.getpid(), signal.SIGKILL), times=1)
+
+
+def a_sample_kills() -> None:
+    _at_sample(70, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def a_sample_raises() -> None:
+    def fail() -> None:
+        raise ValueError("its file is broken")
+
+    _at_sample(70, fail)
+
+
+def _at_sample(number: int, fail: Callable[[], None], *, times: int = 1000) -> None:
+    """Let what is done in the place of reading that sample fail as often as that."""
+    from esrgan.data.lmdb_pairs import LmdbPairs
+    from esrgan.data.patches import PatchDataset
+
+    make, read = PatchDataset.__getitem__, LmdbPairs.read_crop
+    wanted = []
+
+    def makes(self: PatchDataset, number: int) -> object:
+        wanted[:] = [number]
+        return make(self, number)
+
+    def reads(self: LmdbPairs, *crop: int) -> object:
+        happened = len(list(Path().glob("fault_*")))  # in the folder of the training
+        if wanted == [number] and happened < times:
+            Path(f"fault_{happened}").touch()
+            fail()
+        return read(self, *crop)
+
+    PatchDataset.__getitem__, LmdbPairs.read_crop = makes, reads

@@ -1,13 +1,13 @@
 """What a Real-ESRGAN training sees is the same, in every bit, however it is made."""
 
 import random
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from hydra.utils import instantiate
+from taken_batches import taken
 
 from esrgan.commands.configs import configs_folder
 from esrgan.data import write_png
@@ -51,11 +51,9 @@ def stream(request, images):
         ]
         cfg = composed("train", settings, configs=configs_folder(), own=None, schema=Settings)
         data = instantiate(cfg.data, **{"num_workers": 0, "start_iteration": 0} | arguments)
-        device = SimpleNamespace(root_device=torch.device("cpu"))
-        data.trainer = SimpleNamespace(global_rank=rank, world_size=world_size, strategy=device)
         prepare = instantiate(cfg.prepare, _convert_="all")
         found = []
-        for each in data.train_dataloader():
+        for each in taken(data, rank=rank, world_size=world_size):
             made = zip(*prepare(each, torch.float32), strict=True)
             found += [tuple(image.numpy().tobytes() for image in sample) for sample in made]
         return found

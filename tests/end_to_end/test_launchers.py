@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from run_content import logged_iterations
 
@@ -69,6 +70,19 @@ def test_two_processes_train_stop_at_a_signal_and_go_on(gan_settings, tmp_path, 
     assert f"from iteration {stopped_at} to 200 on 2" in output
     assert logged_iterations(run / "train.csv") == [*range(3, 200, 3), 200]
     assert (run / "run.pth").exists()
+
+
+@pytest.mark.slow
+def test_where_one_of_two_processes_is_killed_the_other_says_so(gan_settings, tmp_path):
+    process = start(by_lightning, tmp_path, gan_settings | {"iterations": 200})
+    wait_for_iteration(process, tmp_path / "experiments/run/train.csv", 10)
+    (other,) = psutil.Process(process.pid).children()
+    other.kill()
+    output, _ = process.communicate(timeout=LONGEST)
+    assert process.returncode == 2, output
+    assert "Traceback" not in output
+    assert "error: process 1 of this run was killed by SIGKILL (the system does so" in output
+    assert "resume=true goes on from iteration" in output
 
 
 def wait_for_iteration(process, log, iteration) -> None:

@@ -3,11 +3,10 @@
 import hashlib
 import itertools
 import random
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
+from taken_batches import taken
 
 from esrgan.data import (
     CODECS,
@@ -58,11 +57,9 @@ def stream(pairs=None, *, stop=ITERATIONS, seed=3, rank=0, world_size=1, **argum
         iterations=stop,
         **{"num_workers": 0} | arguments,
     )
-    device = SimpleNamespace(root_device=torch.device("cpu"))
-    module.trainer = SimpleNamespace(global_rank=rank, world_size=world_size, strategy=device)
     return [
         [_describe(lq, gt) for lq, gt in zip(batch["lq"].numpy(), batch["gt"].numpy(), strict=True)]
-        for batch in module.train_dataloader()
+        for batch in taken(module, rank=rank, world_size=world_size)
     ]
 
 

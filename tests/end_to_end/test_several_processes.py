@@ -110,6 +110,29 @@ def test_what_fails_on_one_process_ends_both(server, gan_settings, tmp_path):
     assert read_newest(tmp_path / "experiments/run/checkpoints")["iteration"] == 5
 
 
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [
+        (signal.SIGKILL, 2, "another process of this run is gone"),
+        (signal.SIGSTOP, 75, "another process of this run is silent (longest_wait)"),
+    ],
+)
+def test_a_process_without_the_other_says_so_and_ends(
+    server, gan_settings, tmp_path, number, code, words
+):
+    impatient = gan_settings | {"longest_wait": 1}
+    first, second = server.start_several(tmp_path, impatient, count=2)
+    first.wait_for_iteration(20)
+    second.send(number)
+    assert first.wait() == code, first.stderr
+    assert "Traceback" not in first.stderr
+    said = first.stdout + first.stderr
+    assert f"{words}; the same command with resume=true goes on from iteration" in said
+    second.send(signal.SIGKILL)
+    second.wait()
+    assert read_newest(first.run / "checkpoints")["iteration"] >= 20
+
+
 def test_processes_that_would_start_from_different_weights_are_refused(
     server, gan_settings, tmp_path
 ):

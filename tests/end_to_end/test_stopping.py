@@ -34,6 +34,27 @@ def test_a_signal_ends_the_run_with_a_checkpoint_to_continue_from(
     assert content(training.run) == content(finished / "experiments/run")
 
 
+@pytest.mark.parametrize("at", [10, 12, 60], ids=["with checkpoint", "without", "the last"])
+def test_a_signal_ends_a_validation_between_two_images(server, settings, tmp_path, at):
+    """What was interrupted is done again."""
+    (tmp_path / "whole").mkdir()
+    every = settings | {"validation.every": at}
+    whole = server.start(tmp_path / "whole", every)
+    training = server.start(tmp_path, every, fault="slow_validation")
+    training.wait_for(lambda: len(list(tmp_path.glob("reached_*"))) > 2)  # after the baseline's
+    training.send(signal.SIGTERM)
+    assert training.wait() == 75
+    assert len(list(tmp_path.glob("reached_*"))) == 3
+    assert f"stopped by SIGTERM; the same command with resume=true goes on from iteration {at}" in (
+        training.stdout
+    )
+    assert not (training.run / "run.pth").exists()
+
+    assert server.start(tmp_path, every | {"resume": True}).wait() == 0
+    assert whole.wait() == 0
+    assert content(training.run) == content(whole.run)
+
+
 def test_a_run_may_have_no_validation(server, settings, tmp_path):
     training = server.start(tmp_path, settings | {"validation_set": "null", "iterations": 12})
     assert training.wait() == 0, training.stderr

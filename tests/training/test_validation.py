@@ -59,6 +59,18 @@ def test_metrics_are_means_over_images_beside_the_baselines() -> None:
     assert scores.values() == {"val/DIFFERENCE": 4.0, "val/bicubic_DIFFERENCE": 8.5}
 
 
+def test_it_can_be_stopped_between_two_images() -> None:
+    measured, asked = [], iter([False, True])
+
+    def upscale(network: nn.Module, lq: np.ndarray) -> np.ndarray:
+        measured.append(int(lq.max()))
+        return lq.repeat(2, 0).repeat(2, 1)
+
+    ours = validation(upscale=upscale)
+    assert ours.run(nn.Identity(), Ranks(), is_stopped=lambda: next(asked)) is None
+    assert measured == [1]
+
+
 def test_metrics_are_given_the_one_channel_of_a_grey_file() -> None:
     class Grey(Pairs):
         def is_grey(self, index: int) -> bool:
