@@ -55,6 +55,10 @@ HELD_BY = {
         end_to_end/test_several_processes.py::test_a_process_without_the_other_says_so_and_ends
         end_to_end/test_several_processes.py::test_what_fails_on_one_process_ends_both
         end_to_end/test_launchers.py::test_where_one_of_two_processes_is_killed_the_other_says_so""",
+    "processes that take the same updates": """
+        end_to_end/test_several_processes.py::test_processes_whose_weights_have_come_apart_write_no_checkpoint
+        training/test_soundness.py::test_processes_with_other_weights_are_named_with_iteration_and_network
+        training/test_soundness.py::test_a_bit_more_or_less_is_another_fingerprint_and_an_order_is_not""",
     "a validation fails": """
         end_to_end/test_continuing.py::test_a_validation_that_fails_costs_no_iteration""",
     "a loss or gradient is not finite": """

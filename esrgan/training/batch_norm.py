@@ -12,8 +12,9 @@ from esrgan.training.ranks import average, world_size
 class SynchronisedBatchNorm2d(nn.SyncBatchNorm):
     """Normalises by mean and variance over the samples of all processes, (N, C, H, W) on each.
 
-    On a GPU it is PyTorch's, whose kernels are fused; it exists for nothing else. Elsewhere it is
-    ours. All processes must have equally many samples. In evaluation mode it is BatchNorm2d.
+    On a GPU it is PyTorch's, whose kernels are fused, although each pass waits for the device there
+    (it drops processes without samples); it exists for nothing else. Elsewhere it is ours. All
+    processes must have equally many samples. In evaluation mode it is BatchNorm2d.
     """
 
     def forward(self, features: Tensor) -> Tensor:
