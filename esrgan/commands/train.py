@@ -53,8 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return report_errors(lambda: _run(words))
     except Stopped as stopped:
         sys.stderr.write(
-            f"stopped by {stopped.name} at once; the same command with resume=auto goes on from the "
-            "newest checkpoint\n"
+            f"stopped by {stopped.name} at once; the same command with resume=auto goes on from "
+            "the newest checkpoint\n"
         )
         return STOPPED
 
@@ -157,9 +157,12 @@ def _stage(cfg: "DictConfig", state: dict[str, Any] | None) -> "Stage":
     """The networks in training, with the weights that they start from."""
     from hydra.utils import instantiate
 
+    from esrgan.training import compile_parts
+
     generator = new_generator(cfg) if state is None else continued_generator(cfg, state)
     stage: Stage = instantiate(cfg.training, generator=generator, _convert_="all")
     start_discriminator(stage, cfg.init_discriminator_from if state is None else None)
+    compile_parts(stage, cfg.compile)
     return stage
 
 
@@ -167,11 +170,12 @@ def _trainer(cfg: "DictConfig", after_iteration: "AfterIteration") -> "Trainer":
     from hydra.utils import instantiate
     from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
+    from esrgan.training import FirstIteration
+
     # Lightning would queue the job again by itself, and save in the middle of whatever it does
     plugins = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else None
-    trainer: Trainer = instantiate(
-        cfg.trainer, callbacks=[after_iteration], logger=False, plugins=plugins
-    )
+    callbacks = [*([FirstIteration()] if cfg.compile else []), after_iteration]
+    trainer: Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=False, plugins=plugins)
     return trainer
 
 
@@ -190,13 +194,15 @@ def _feed(cfg: "DictConfig", data: "PatchDataModule", trainer: "Trainer", **shar
 
 def _fit(trainer: "Trainer", stage: "Stage", feed: "Feed") -> None:
     """Train as far as it goes; `feed.trouble` says why no further."""
-    from esrgan.training import loss_of_a_process
+    from esrgan.training import compiler_error, loss_of_a_process
 
     try:
         trainer.fit(stage, feed)
     except RuntimeError as error:
         feed.trouble = loss_of_a_process(error, getattr(trainer.strategy, "launched", None))
         if feed.trouble is None:
+            if told := compiler_error(error):
+                raise told from error
             raise
 
 

@@ -39,6 +39,9 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     resume = settings["resume"]
     if isinstance(resume, str) and resume != "auto":
         raise ValueError(f"resume ({resume}) must be true, false or auto")
+    choice = settings["compile"]
+    if isinstance(choice, str) and choice != "max-autotune":
+        raise ValueError(f"compile ({choice}) must be true, false or max-autotune")
     if settings["generator"].get("path", "") is None:
         raise ValueError("generator=from_file is the network of init_from: give init_from=WEIGHTS")
     _check_patch_size(settings)

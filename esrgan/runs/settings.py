@@ -36,6 +36,7 @@ class Settings:
     skip_bad_samples: bool
     longest_wait: float
     precision: str
+    compile: bool | str
     deterministic: bool
     log_every: int
     generator: dict[str, Any]

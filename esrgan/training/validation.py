@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import torch
 from torch import nn
 
 from esrgan.errors import NonFiniteOutputError
@@ -142,9 +143,10 @@ class Validation:
         """
         self.begin(ranks)
         assert self._baseline_values is not None
-        found = self._measure(
-            lambda lq: self.upscale(network, lq), _nan, self.panel, ranks, is_stopped
-        )
+        with torch.compiler.set_stance("force_eager"):  # it would compile anew for each size
+            found = self._measure(
+                lambda lq: self.upscale(network, lq), _nan, self.panel, ranks, is_stopped
+            )
         return found and Scores(found[0], self._baseline_values, found[1])
 
     def _measure(

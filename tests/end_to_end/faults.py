@@ -66,6 +66,12 @@ def file_too_large() -> None:
     torch.save = limited
 
 
+def no_compiler() -> None:
+    from torch._inductor import config
+
+    config.cpp.cxx = ("/nowhere/g++",)
+
+
 def slow_validation() -> None:
     """Each image says by a file that it has been reached, and takes half a second."""
     from esrgan.training import validation

@@ -1,0 +1,72 @@
+"""Networks and losses as PyTorch's compiler makes them, for the one size that is trained on."""
+
+import logging
+import time
+from collections.abc import Mapping
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from esrgan.training.stage import Stage
+
+logger = logging.getLogger(__name__)
+
+_MODES = {
+    "True": "default",
+    # CUDA graphs would write over what a network returned where it is called twice in a step
+    "max-autotune": "max-autotune-no-cudagraphs",
+}
+
+
+def compile_parts(stage: Stage, choice: bool | str) -> None:
+    """Let networks and losses be compiled when they are first called; their names stay.
+
+    The EMA is not: what is validated is computed as ever, at the sizes of whole images.
+
+    Args:
+        stage: before or after it was brought to its device.
+        choice: the setting `compile`.
+    """
+    if not choice:
+        return
+    # The discriminator's graph is gone through twice: for the images, and for its weights
+    torch._functorch.config.donated_buffer = False
+    networks = [learner.network for learner in stage.learners.values()]
+    for part in (*networks, *stage.losses.values()):
+        part.compile(mode=_MODES[str(choice)], dynamic=False)
+
+
+def compiler_error(error: RuntimeError) -> ValueError | None:
+    """What a user can do about an error of the compiler; None: it is of something else."""
+    if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        return None
+    reason = next(filter(None, str(error).splitlines()), type(error).__name__)
+    return ValueError(
+        f"PyTorch cannot compile the networks ({reason}): that takes a C++ compiler, and on a GPU "
+        "Triton; compile=false trains without"
+    )
+
+
+class FirstIteration(Callback):
+    """Says how long the first iteration of a compiled training took."""
+
+    def on_train_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Mapping[str, torch.Tensor],
+        batch_idx: int,
+    ) -> None:
+        self._begin = time.perf_counter()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: object,
+        batch: Mapping[str, torch.Tensor],
+        batch_idx: int,
+    ) -> None:
+        if batch_idx == 0:
+            seconds = time.perf_counter() - self._begin
+            logger.info("the first iteration took %.0f s, most of it to compile", seconds)
