@@ -28,7 +28,7 @@ lint: .venv/dev
 	@git ls-files | xargs $(BIN)/codespell
 
 bench: .venv/demo
-	@$(BIN)/python scripts/benchmark.py
+	@$(BIN)/python scripts/benchmark.py --record experiments/speed
 
 # Of everything that a test needs, the versions that it was tested with, and the hashes of their files.
 lock: .venv/dev .venv/tools/done
