@@ -33,7 +33,7 @@ def asked_for() -> list[Requirement]:
     while open_extras:
         for requirement in map(Requirement, extras[open_extras.pop()]):
             if requirement.name == "esrgan":
-                open_extras += requirement.extras
+                open_extras += sorted(requirement.extras)
             else:
                 found.append(requirement)
     return found
