@@ -4,6 +4,7 @@ import csv
 import signal
 
 import pytest
+import torch
 from run_content import logged_iterations
 
 from esrgan.runs import read_newest
@@ -75,7 +76,9 @@ def assert_same_metrics(ours, theirs):
             assert float(mine[name]) == pytest.approx(float(other[name]), rel=0, abs=1e-9), name
 
 
-def test_a_signal_to_one_process_stops_both_and_both_go_on(server, gan_settings, tmp_path):
+def test_a_signal_to_one_process_stops_both_and_both_go_on_to_the_same_bits(
+    server, gan_settings, tmp_path
+):
     folder = tmp_path / "stopped"
     folder.mkdir()
     processes = server.start_several(folder, gan_settings, count=2)
@@ -90,6 +93,13 @@ def test_a_signal_to_one_process_stops_both_and_both_go_on(server, gan_settings,
     assert [process.wait() for process in resumed] == [0, 0]
     assert f"from iteration {stopped_at} to 60 on 2" in resumed[0].stdout
     assert logged_iterations(processes[0].run / "train.csv") == list(range(3, 61, 3))
+
+    whole = server.start_several(tmp_path, gan_settings, count=2)
+    assert [process.wait() for process in whole] == [0, 0]
+    states = [read_newest(each.run / "checkpoints") for each in (processes[0], whole[0])]
+    for network in ("generator", "ema", "discriminator"):
+        ours, theirs = (state[network] for state in states)
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs), network
 
 
 def test_a_run_of_two_processes_is_continued_by_one(server, gan_settings, tmp_path):
