@@ -18,7 +18,7 @@ test-slow: .venv/dev
 
 # About 25 minutes on two quiet cores; ESRGAN_SOAK=0.01 does a hundredth of it.
 soak: .venv/dev
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m soak -n 2 --dist load --durations=0 tests/soak
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m soak -n 2 --dist loadfile --durations=0 tests/soak
 
 lint: .venv/dev
 	@$(BIN)/ruff check
@@ -28,7 +28,7 @@ lint: .venv/dev
 	@git ls-files | xargs $(BIN)/codespell
 
 bench: .venv/demo
-	@$(BIN)/python scripts/benchmark.py
+	@$(BIN)/python scripts/benchmark.py --record experiments/speed
 
 # Of everything that a test needs, the versions that it was tested with, and the hashes of their files.
 lock: .venv/dev .venv/tools/done

@@ -32,7 +32,8 @@ def main() -> int:
     if bad:
         return 1
     if not audited:
-        print(f"nothing was audited: what is known cannot be reached ({last_line(said) or code})")
+        why = packages[0]["skip_reason"] if packages else last_line(said) or code
+        print(f"nothing was audited: what is known cannot be reached ({why})")
         return 0
     print(f"{len(audited)} of {len(packages)} locked packages audited: no vulnerability is known")
     return 0

@@ -47,6 +47,11 @@ def _iterate(matrix: Tensor, u: Tensor, v: Tensor) -> None:
     u.copy_(F.normalize(matrix @ v, dim=0))
 
 
+def has_spectral_norm(network: nn.Module) -> bool:
+    """Whether a layer of it has, of ours or of `torch.nn.utils.spectral_norm`."""
+    return any(hasattr(layer, "weight_u") for layer in network.modules())
+
+
 def iterate_spectral_norms(network: nn.Module) -> None:
     """Bring the vectors u and v of all spectral norms as far on as another pass would.
 

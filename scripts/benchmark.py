@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.record import record
 from bench.result import Table, describe_machine
 from bench.sizes import PAPER, QUICK, USUAL, Sizes
 
-from esrgan.data import write_sample_photographs
+from esrgan.data import CODECS, Recipe, build_dataset, write_sample_photographs
+from esrgan.degradations import resize_double
 from esrgan.errors import refuse_below_one, report_errors
 from esrgan.files import check_folder, refuse_existing, write_whole
 
 COUNTS: Sequence[str] = ("rounds", "iterations", "seeds")
 ONLY_WITH = {
-    "images": ("data", "bf16"),
+    "images": ("data", "step", "gan", "bf16"),
     "held_out": ("bf16", "upscale"),
     "rounds": ("data", "degradation", "step", "gan", "processes", "upscale"),
     "iterations": ("bf16",),
@@ -41,6 +43,7 @@ class Arguments:
     full: bool = False
     quick: bool = False
     output: Path | None = None
+    record: Path | None = None
 
 
 def parse_arguments() -> Arguments:
@@ -63,6 +66,8 @@ def parse_arguments() -> Arguments:
     add("--full", action="store_true", help="the paper's network too; on a GPU it always is")
     add("--quick", action="store_true", help="as little as shows that everything works")
     add("--output", type=Path, metavar="FILE.json", help="write the tables there too")
+    about = "append what was timed to a file there, named after this machine"
+    add("--record", type=Path, metavar="FOLDER", help=about)
     given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
     for name, subjects in ONLY_WITH.items():
         if given.get(name) and not set(subjects) & set(given["only"]):
@@ -85,10 +90,14 @@ def benchmark(arguments: Arguments) -> None:
     with TemporaryDirectory(prefix="esrgan-benchmark-") as folder:
         for table in measure(arguments, Path(folder)):
             print(f"\n{table.as_markdown()}", flush=True)
-            tables.append(table._asdict())
+            tables.append(table)
+            if arguments.record:
+                record(arguments.record, machine, [table])
     if arguments.output:
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        content = json.dumps({"machine": machine, "tables": tables}, indent=2)
+        content = json.dumps(
+            {"machine": machine, "tables": [table._asdict() for table in tables]}, indent=2
+        )
         write_whole(arguments.output, content.encode(), overwrite=False)
 
 
@@ -116,16 +125,18 @@ def _degrading(arguments: Arguments, _folder: Path) -> Iterator[Table]:
     yield degrading_table(arguments.sizes)
 
 
-def _psnr_step(arguments: Arguments, _folder: Path) -> Iterator[Table]:
+def _psnr_step(arguments: Arguments, folder: Path) -> Iterator[Table]:
     from bench.steps import psnr_table
 
-    yield from map(psnr_table, _networks(arguments))
+    train_set = _train_set(arguments, folder)
+    yield from (psnr_table(sizes, train_set) for sizes in _networks(arguments))
 
 
-def _gan_step(arguments: Arguments, _folder: Path) -> Iterator[Table]:
+def _gan_step(arguments: Arguments, folder: Path) -> Iterator[Table]:
     from bench.steps import gan_table
 
-    yield from map(gan_table, _networks(arguments))
+    train_set = _train_set(arguments, folder)
+    yield from (gan_table(sizes, train_set) for sizes in _networks(arguments))
 
 
 def _processes(arguments: Arguments, _folder: Path) -> Iterator[Table]:
@@ -168,6 +179,16 @@ def _networks(arguments: Arguments) -> list[Sizes]:
     if arguments.full or (torch.cuda.is_available() and not arguments.quick):
         networks.append(arguments.sizes._replace(trained=PAPER, upscaling=PAPER, batch_size=16))
     return networks
+
+
+def _train_set(arguments: Arguments, folder: Path) -> Path:
+    """What a training loads, as `prepare-data` makes it."""
+    path = folder / "train_x4"
+    if not path.exists():
+        recipe = Recipe(scale=4, codec=CODECS["raw"], downscale=resize_double)
+        images = arguments.images or sample(folder, "train")
+        build_dataset(path, recipe, gt_folders=[images])
+    return path
 
 
 def sample(folder: Path, part: str) -> Path:

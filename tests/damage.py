@@ -55,8 +55,10 @@ def mutated(data: bytes, dice: random.Random) -> bytes:
 @contextmanager
 def ended_if_it_hangs() -> Iterator[None]:
     signal.alarm(LONGEST)  # without a handler: a decoder in C does not come back to Python
-    yield
-    signal.alarm(0)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 def check_flips_of_a_checkpoint(path: Path, count: int) -> None:

@@ -5,7 +5,9 @@ import re
 import subprocess
 import sys
 import tomllib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from packaging.requirements import Requirement
@@ -52,6 +54,13 @@ def test_every_file_of_a_package_is_known_by_its_hash_and_none_by_its_place():
     assert "://" not in TEXT and "index-url" not in TEXT and "find-links" not in TEXT
 
 
+def tool(name: str) -> Path:
+    path = ROOT / ".venv/tools/bin" / name
+    if not path.exists():
+        pytest.skip(f"{name} is not installed: make .venv/tools/done")
+    return path
+
+
 FAKE = """
 import json, sys
 what = {what!r}
@@ -73,7 +82,7 @@ sys.exit(what == "bad")
     [
         ("sound", 0, "1 of 2 locked packages audited: no vulnerability is known"),
         ("bad", 1, "a 1: CVE-1; fixed in 2"),
-        ("unknown", 0, "nothing was audited: what is known cannot be reached"),
+        ("unknown", 0, "nothing was audited: what is known cannot be reached (not found)"),
         ("down", 0, "cannot be reached (ERROR: connection refused)"),
     ],
 )
@@ -88,16 +97,50 @@ def test_an_audit_fails_by_what_is_known_and_says_where_nothing_could_be(
     assert words in done.stdout
 
 
+class Advisories(BaseHTTPRequestHandler):
+    """Answers as osv.dev does: one package has a vulnerability."""
+
+    def do_POST(self):
+        length = int(self.headers["Content-Length"])
+        asked = json.loads(self.rfile.read(length))["package"]["name"]
+        events = [{"introduced": "0"}, {"fixed": "99.0"}]
+        ranges = [{"type": "ECOSYSTEM", "events": events}]
+        affected = [{"package": {"name": asked, "ecosystem": "PyPI"}, "ranges": ranges}]
+        advisory = {"id": "GHSA-1", "summary": "a test", "affected": affected}
+        answer = json.dumps({"vulns": [advisory]} if asked == "pillow" else {}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *words):
+        pass
+
+
 @pytest.mark.slow
-def test_the_bill_of_materials_names_every_package(tmp_path):
-    program = ROOT / ".venv/tools/bin/cyclonedx-py"
-    if not program.exists():
-        pytest.skip("the tools of a release are not installed: make sbom")
+def test_the_auditor_itself_reads_the_lock_and_reports_what_it_is_told():
+    command = [sys.executable, ROOT / ".ci/audit.py", tool("pip-audit")]
+    with ThreadingHTTPServer(("127.0.0.1", 0), Advisories) as server:
+        Thread(target=server.serve_forever).start()
+        where = f"http://127.0.0.1:{server.server_port}"
+        service = ["--vulnerability-service", "osv", "--osv-url", where]
+        done = subprocess.run([*command, *service], capture_output=True, text=True, check=False)
+        server.shutdown()
+    pillow = locked()["pillow"][0]
+    assert done.stdout == f"pillow {pillow}: GHSA-1; fixed in 99.0\n"
+    assert done.returncode == 1
+
+
+@pytest.mark.slow
+def test_the_bill_of_materials_names_every_package_and_its_version(tmp_path):
     bill = tmp_path / "bill.json"
-    options = ["--pyproject", ROOT / "pyproject.toml", "--output-file", bill]
-    command = [program, "requirements", ROOT / "requirements.lock", *options]
+    options = ["--pyproject", ROOT / "pyproject.toml", "--no-validate", "--output-file", bill]
+    command = [tool("cyclonedx-py"), "requirements", ROOT / "requirements.lock", *options]
     subprocess.run(command, check=True, capture_output=True)
     components = json.loads(bill.read_text(encoding="utf-8"))["components"]
-    names = {canonicalize_name(each["name"]) for each in components}
-    assert names == set(locked())
-    assert all(f"@{each['version']}" in each["purl"] for each in components)
+    named = {(canonicalize_name(each["name"]), each["version"]) for each in components}
+    assert named == {(name, each) for name, versions in locked().items() for each in versions}
+    for each in components:
+        assert (
+            each["purl"].partition("?")[0] == f"pkg:pypi/{each['name'].lower()}@{each['version']}"
+        )

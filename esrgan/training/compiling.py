@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from esrgan.spectral_norm import has_spectral_norm
 from esrgan.training.stage import Stage
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,9 @@ _MODES = {
 def compile_parts(stage: Stage, choice: bool | str) -> None:
     """Let networks and losses be compiled when they are first called; their names stay.
 
-    The EMA is not: what is validated is computed as ever, at the sizes of whole images.
+    The EMA is not: what is validated is computed as ever, at the sizes of whole images. Nor is a
+    network with spectral normalisation: of u and v, which each pass moves, the compiled backward
+    pass would keep no copies.
 
     Args:
         stage: before or after it was brought to its device.
@@ -31,8 +34,11 @@ def compile_parts(stage: Stage, choice: bool | str) -> None:
         return
     # The discriminator's graph is gone through twice: for the images, and for its weights
     torch._functorch.config.donated_buffer = False
-    networks = [learner.network for learner in stage.learners.values()]
-    for part in (*networks, *stage.losses.values()):
+    networks = {name: learner.network for name, learner in stage.learners.items()}
+    for name in [name for name, network in networks.items() if has_spectral_norm(network)]:
+        logger.info("the %s is not compiled: it has spectral normalisation", name)
+        del networks[name]
+    for part in (*networks.values(), *stage.losses.values()):
         part.compile(mode=_MODES[str(choice)], dynamic=False)
 
 

@@ -80,14 +80,25 @@ class Feed:
 
     def __iter__(self) -> Iterator[Any]:
         stream = self._make(rank=rank(), world_size=world_size())
+        upcoming = iter(self._data.iterations)
         try:
-            for iteration in self._data.iterations:
-                batch = self._wait(stream, f"iteration {iteration + 1}")
-                if self._ends():
-                    return
+            batch = self._next(stream, upcoming)
+            ends = self._ranks.begin_largest(self._wish)
+            while not self._ends(ends()) and batch is not None:
+                # What becomes of the iteration after this one is agreed on while this one computes
+                following = self._next(stream, upcoming)
+                ends = self._ranks.begin_largest(self._wish)
                 yield batch
+                if self._stop.received is not None:  # in a validation, and agreed on
+                    return
+                batch = following
         finally:
             stream.close()
+
+    def _next(self, stream: Stream, upcoming: Iterator[int]) -> Any | None:  # noqa: ANN401
+        """The batch of the next iteration; None: there is none left, or this process ends."""
+        iteration = next(upcoming, None)
+        return None if iteration is None else self._wait(stream, f"iteration {iteration + 1}")
 
     def _wait(self, stream: Stream, whose: str) -> Any | None:  # noqa: ANN401
         """The next batch; None: this process wants to end."""
@@ -104,10 +115,12 @@ class Feed:
             self.trouble = Trouble(FAILED, str(error))
         return None
 
-    def _ends(self) -> bool:
+    def _wish(self) -> int:
+        """What this process has to tell the others: 0 is to go on."""
+        return _TROUBLE + self.trouble.exit_code if self.trouble else self._stop.asked
+
+    def _ends(self, agreed: int) -> bool:
         """Whether one of the processes wants to end: then all do."""
-        mine = _TROUBLE + self.trouble.exit_code if self.trouble else self._stop.asked
-        agreed = self._ranks.largest(mine)
         if agreed > _TROUBLE and self.trouble is None:
             words = "another process has no samples to go on with: its own message says why"
             self.trouble = Trouble(agreed - _TROUBLE, words)

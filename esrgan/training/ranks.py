@@ -121,11 +121,23 @@ class Ranks:
 
     def largest(self, number: int) -> int:
         """The largest of the processes' numbers."""
+        return self.begin_largest(lambda: number)()
+
+    def begin_largest(self, number: Callable[[], int]) -> Callable[[], int]:
+        """Begin to ask all processes for a number; what is returned waits for the largest.
+
+        One process alone is asked only then.
+        """
         if world_size() == 1:
             return number
-        tensor = torch.tensor(number)
-        dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self._group)
-        return int(tensor)
+        tensor = torch.tensor(number())
+        work = dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self._group, async_op=True)
+
+        def end() -> int:
+            work.wait()
+            return int(tensor)
+
+        return end
 
     def merged(self, mine: Mapping[str, Value]) -> dict[str, Value]:
         """What all processes have, by its name."""

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 
 from pytorch_lightning.strategies import DDPStrategy
 
 from esrgan.errors import FAILED, STOPPED
 from esrgan.signals import death_of
+from esrgan.training import ranks
 from esrgan.training.feed import Trouble
 
 log = logging.getLogger(__name__)
@@ -80,11 +82,17 @@ class ReplicaStrategy(DDPStrategy):
 
 def loss_of_a_process(error: RuntimeError, launched: Launched | None) -> Trouble | None:
     """What an error of a run is that comes of another process; None: it comes of something else."""
-    text = str(error)
-    if "gloo" not in text and "NCCL" not in text:
+    if not _is_of_communication(error):
         return None
-    if "timed out" in text.lower():
+    if any(word in str(error).lower() for word in ("timed out", "timeout")):
         return Trouble(STOPPED, "another process of this run is silent (longest_wait)")
     time.sleep(_REAPED)
     words = launched.who_died() if launched else ""
     return Trouble(FAILED, words or "another process of this run is gone")
+
+
+def _is_of_communication(error: RuntimeError) -> bool:
+    """By where it was raised: its words are of many kinds."""
+    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    module = str(innermost.f_globals.get("__name__"))
+    return module.startswith("torch.distributed") or module == ranks.__name__

@@ -38,8 +38,10 @@ def describe_machine() -> dict[str, str]:
     import torch  # takes a second, and the processes that time steps import this file too
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    name, instructions = _processor()
     return {
-        "CPU": _processor(),
+        "CPU": name,
+        "instructions": instructions,
         "GPU": ", ".join(gpus) or "none",
         "threads": str(torch.get_num_threads()),
         "load before": " ".join(f"{load:.1f}" for load in os.getloadavg()),
@@ -48,9 +50,9 @@ def describe_machine() -> dict[str, str]:
     }
 
 
-def _processor() -> str:
+def _processor() -> tuple[str, str]:
     text = _CPU_INFO.read_text(encoding="utf-8") if _CPU_INFO.exists() else ""
     found = re.search(r"model name\s*: (.+)", text)
     name = found[1] if found else platform.processor() or platform.machine()
     flags = " ".join(flag for flag in _FLAGS if flag in text.split())
-    return f"{name} ({flags or 'none of ' + ' '.join(_FLAGS)})"
+    return name, flags or f"none of {' '.join(_FLAGS)}"

@@ -23,6 +23,7 @@ class Sizes(NamedTuple):
     trained: RRDB = RRDB(64, 4, 32)
     batch_size: int = 8
     patch_size: int = 128
+    waiting_iterations: int = 10  # of a training that shows how long it waits for data
     upscaling: RRDB = RRDB(64, 6, 32)
     side: int = 256  # of the square of a photograph that is upscaled, in pixels
     tile: int = 128
@@ -40,6 +41,7 @@ QUICK = Sizes(
     trained=RRDB(8, 1, 4),
     batch_size=2,
     patch_size=32,
+    waiting_iterations=3,
     upscaling=RRDB(8, 1, 4),
     side=48,
     tile=32,

@@ -2,8 +2,10 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -16,13 +18,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from bench.result import Table
+from bench.record import precision_of
+from bench.result import Cell, Table
+from bench.roof import roofs
 from bench.sizes import Sizes
 from bench.turns import DEVICE, AfterIteration, Form, compare_in_turns
 from esrgan.commands.configs import configs_folder
 from esrgan.commands.first_weights import new_generator
 from esrgan.hardware import choose_precision
 from esrgan.runs import Settings
+from esrgan.training import Feed, Ranks, StopSignal
 from esrgan.training.stage import Stage
 
 PRECISION = choose_precision(precision="auto", accelerator="auto")
@@ -34,8 +39,9 @@ Step = Callable[[Tensor, Tensor], None]
 Judge = Callable[[Tensor], Tensor]
 
 
-def psnr_table(sizes: Sizes) -> Table:
-    cfg = experiment("rrdb_psnr_basicsr", sizes, {})  # the paper's has no average of the weights
+def psnr_table(sizes: Sizes, train_set: Path) -> Table:
+    # Not the paper's, which has no average of the weights
+    cfg = experiment("rrdb_psnr_basicsr", sizes, {"train_set": train_set})
     slow = partial(plain_loop, cfg, plain_psnr)
     fast = partial(slow, channels_last=True)
     forms: dict[str, Form] = {
@@ -44,11 +50,12 @@ def psnr_table(sizes: Sizes) -> Table:
         "plain loop, bf16, channels last": partial(fast, bf16=True),
         f"train.py ({PRECISION}, EMA, guard)": partial(as_configured, cfg),
     }
-    return _table("Training step", sizes, forms)
+    return _table("Training step", sizes, forms, cfg)
 
 
-def gan_table(sizes: Sizes) -> Table:
-    cfg = experiment("esrgan_basicsr", sizes, {"adversarial": "relativistic", **RANDOM_VGG})
+def gan_table(sizes: Sizes, train_set: Path) -> Table:
+    settings = {"train_set": train_set, "adversarial": "relativistic", **RANDOM_VGG}
+    cfg = experiment("esrgan_basicsr", sizes, settings)
     fast = partial(plain_loop, cfg, partial(plain_gan, four_passes), channels_last=True)
     forms: dict[str, Form] = {
         "plain loop, five passes, fp32": partial(plain_loop, cfg, partial(plain_gan, five_passes)),
@@ -61,21 +68,76 @@ def gan_table(sizes: Sizes) -> Table:
         "for constants, four those of the authors' code; train.py has the same gradients from two. "
         "VGG19 has random weights, which cost what the real ones do."
     )
-    return _table("GAN step", sizes, forms, notes)
+    return _table("GAN step", sizes, forms, cfg, notes)
 
 
-def _table(title: str, sizes: Sizes, forms: Mapping[str, Form], notes: str = "") -> Table:
+def _table(
+    title: str, sizes: Sizes, forms: Mapping[str, Form], cfg: DictConfig, notes: str = ""
+) -> Table:
+    """The forms, with the share that each has of what the processor can do; train.py stands last.
+
+    Beside the steps, and in turns with them, there are convolutions alone, whose best is the roof.
+    """
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
     if PRECISION != "bf16-mixed":
         forms = {name: form for name, form in forms.items() if "bf16" not in name}
+        del dtypes["bf16"]
         notes += " The plain loop in bf16 is left out: this processor would emulate it."
-    return compare_in_turns(
+    peaks = {
+        f"convolutions, {name}, {number}": form
+        for name, dtype in dtypes.items()
+        for number, form in enumerate(roofs(dtype))
+    }
+    table, _, flops = compare_in_turns(
         f"{title}, {sizes.trained}, {sizes.batch_size} patches of {sizes.patch_size}",
-        forms,
-        f"Loading is left out.{notes}",
+        {**forms, **peaks},
+        "",
         rounds=sizes.rounds,
         iterations=20 if DEVICE.type == "cuda" else 1,  # rounds that last as long
         unit="iteration",
-    )[0]
+        counted=True,
+    )
+    for row, count in zip(table.rows, flops, strict=True):
+        row["GFLOP/s"] = count / float(row["s per iteration"] or 0) / 1e9
+    rows, alone = table.rows[: len(forms)], table.rows[len(forms) :]
+    best = {name: max(_speeds(alone, name)) for name in dtypes}
+    for row in rows:
+        name = precision_of(str(row["form"]))
+        row["share of the roof"] = float(row["GFLOP/s"] or 0) / best[name]
+        row["waits for data"] = "-"  # they have none to wait for
+    rows[-1]["waits for data"] = f"{share_of_waiting(cfg, sizes.waiting_iterations):.1%}"
+    told = ", ".join(f"{speed:,.0f} GFLOP/s in {name}" for name, speed in best.items())
+    about = (
+        f"{table.notes}Loading is left out of the times; its share of those of a training of "
+        f"{sizes.waiting_iterations} iterations is what it waits for data. The roof is the best "
+        f"that convolutions alone reached in the same turns, {told}; of the steps, convolutions "
+        f"and matrix products are counted.{notes}"
+    )
+    return Table(table.title, about, rows)
+
+
+def _speeds(rows: Sequence[Mapping[str, Cell]], precision: str) -> list[float]:
+    return [float(row["GFLOP/s"] or 0) for row in rows if precision in str(row["form"])]
+
+
+def share_of_waiting(cfg: DictConfig, count: int) -> float:
+    """Of the time of a training as `train.py` does it, with its loading processes.
+
+    Two iterations more are done at first, and left out: much is made in them for the first time.
+    """
+    cfg = cfg.copy()
+    cfg.iterations = count + 2
+    data = instantiate(cfg.data, train=instantiate(cfg.data.train), start_iteration=0)
+    feed = Feed(data, stop=StopSignal(), ranks=Ranks(), longest_wait=cfg.longest_wait)
+    starts: list[float] = []
+    ends: list[float] = []
+    clock = LambdaCallback(
+        on_train_batch_start=lambda *_: starts.append(perf_counter()),
+        on_train_batch_end=lambda *_: ends.append(perf_counter()),
+    )
+    train(cfg, feed, clock)
+    waits = [start - end for start, end in zip(starts[2:], ends[1:], strict=False)]
+    return sum(waits) / (ends[-1] - ends[1])
 
 
 def experiment(name: str, sizes: Sizes, settings: Mapping[str, object]) -> DictConfig:

@@ -18,6 +18,7 @@ import psutil
 import torch
 
 from bench.result import Cell, Table
+from bench.roof import flops_of
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 MIB = 1 << 20
@@ -28,12 +29,20 @@ Form = Callable[[int, AfterIteration], object]
 
 
 def compare_in_turns(
-    title: str, forms: Mapping[str, Form], notes: str, *, rounds: int, iterations: int, unit: str
-) -> tuple[Table, list[Any]]:
-    """A table that compares the forms with the first of them, and what they returned.
+    title: str,
+    forms: Mapping[str, Form],
+    notes: str,
+    *,
+    rounds: int,
+    iterations: int,
+    unit: str,
+    counted: bool = False,
+) -> tuple[Table, list[Any], list[int]]:
+    """A table that compares the forms with the first of them, what they returned, and their FLOPs.
 
     Each form has `rounds` of so many iterations, after one to warm up; a `unit` is what an
-    iteration makes. The notes are those that only this table has.
+    iteration makes. The notes are those that only this table has. FLOPs, of an iteration, are
+    counted if they are wanted, else 0.
 
     Raises:
         ValueError: the process of a form ended, for example of too little memory.
@@ -42,12 +51,14 @@ def compare_in_turns(
     seconds: dict[str, list[float]] = {name: [] for name in forms}
     with ExitStack() as stack:
         for name, form in forms.items():
-            turns[name] = stack.enter_context(worker(name, _serve, form, rounds + 1, iterations))
+            turns[name] = stack.enter_context(
+                worker(name, _serve, form, rounds + 1, iterations, counted)
+            )
             turns[name]()
         for _ in range(rounds):
             for name, turn in turns.items():
                 seconds[name].append(turn())
-        memory, results = zip(*(turn() for turn in turns.values()), strict=True)
+        memory, results, flops = zip(*(turn() for turn in turns.values()), strict=True)
     best = [min(values) for values in seconds.values()]  # other programs only ever add time
     rows: list[dict[str, Cell]] = [
         {
@@ -66,7 +77,7 @@ def compare_in_turns(
         f"The best of {rounds} rounds in turns, with the median to judge the noise by. Memory is "
         f"{whose}, without the libraries."
     )
-    return Table(title, f"{about} {notes}", rows), list(results)
+    return Table(title, f"{about} {notes}", rows), list(results), list(flops)
 
 
 @contextmanager
@@ -104,8 +115,8 @@ def worker(name: str, target: Callable[..., None], *args: object) -> Iterator[Ca
         connection.close()
 
 
-def _serve(turns: Connection, form: Form, rounds: int, iterations: int) -> None:
-    """Send the seconds of an iteration after each round; in the end, the memory and the result."""
+def _serve(turns: Connection, form: Form, rounds: int, iterations: int, counted: bool) -> None:
+    """Send the seconds of an iteration after each round; then memory, result and FLOPs."""
     idle = psutil.Process().memory_info().rss / MIB
     done, begin = 0, perf_counter()
 
@@ -130,4 +141,4 @@ def _serve(turns: Connection, form: Form, rounds: int, iterations: int) -> None:
     memory = int(peak[1]) / 1024 - idle if peak else None
     if DEVICE.type == "cuda":
         memory = torch.cuda.max_memory_allocated() / MIB
-    turns.send((memory, result))
+    turns.send((memory, result, flops_of(form) if counted else 0))

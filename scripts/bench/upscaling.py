@@ -39,7 +39,7 @@ def upscaling_table(images: Path, sizes: Sizes, *, weights: Path | None) -> Tabl
             ours = partial(Upscaler, dtype=dtype, tile=tile)
             forms[f"Upscaler, {SHORT_NAMES[dtype]}, {words}"] = partial(repeat, ours)
     height, width = photograph.shape[:2]
-    table, results = compare_in_turns(
+    table, results, _ = compare_in_turns(
         f"Upscaling, {weights.name if weights else sizes.upscaling}, {width} × {height} pixels",
         forms,
         "PSNR is between the 8-bit result and that of the plain pass."

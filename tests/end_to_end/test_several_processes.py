@@ -4,8 +4,7 @@ import csv
 import signal
 
 import pytest
-import torch
-from run_content import logged_iterations
+from run_content import content, logged_iterations
 
 from esrgan.runs import read_newest
 
@@ -97,10 +96,26 @@ def test_a_signal_to_one_process_stops_both_and_both_go_on_to_the_same_bits(
 
     whole = server.start_several(tmp_path, settings, count=2)
     assert [process.wait() for process in whole] == [0, 0]
-    states = [read_newest(each.run / "checkpoints") for each in (processes[0], whole[0])]
-    for network in ("generator", "ema", "discriminator"):
-        ours, theirs = (state[network] for state in states)
-        assert all(torch.equal(ours[name], theirs[name]) for name in theirs), network
+    assert content(processes[0].run) == content(whole[0].run)
+
+
+def test_a_signal_ends_a_validation_of_both_and_it_is_done_again(server, settings, tmp_path):
+    photos = settings["validation_set"].parent / "photos"  # six of them
+    many = settings | {"validation_set": photos, "iterations": 24, "validation.every": 10}
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    for folder in (whole, stopped):
+        folder.mkdir()
+    assert [p.wait() for p in server.start_several(whole, many, count=2)] == [0, 0]
+
+    processes = server.start_several(stopped, many, count=2, fault="slow_validation")
+    processes[0].wait_for(lambda: len(list(stopped.glob("reached_*"))) > 6)  # the baseline's
+    processes[1].send(signal.SIGTERM)
+    assert [process.wait() for process in processes] == [75, 0]
+    assert "goes on from iteration 10" in processes[0].stdout
+    assert len(list(stopped.glob("reached_*"))) < 12
+    resumed = server.start_several(stopped, many | {"resume": True}, count=2)
+    assert [process.wait() for process in resumed] == [0, 0]
+    assert content(processes[0].run) == content(whole / "experiments/run")
 
 
 def test_a_run_of_two_processes_is_continued_by_one(server, gan_settings, tmp_path):

@@ -84,7 +84,7 @@ def test_a_loader_that_takes_four_times_as_long_is_four_times_as_slow(monkeypatc
 
 def test_each_form_is_timed_and_its_memory_read_in_a_process_of_its_own():
     forms = {"long": partial(take, 0.06, 1), "brief": partial(take, 0.02, 64)}
-    table, results = compare_in_turns("", forms, "", rounds=3, iterations=2, unit="turn")
+    table, results, _ = compare_in_turns("", forms, "", rounds=3, iterations=2, unit="turn")
     long, brief = table.rows
     assert (long["form"], brief["form"]) == ("long", "brief")
     assert long["s per turn"] == pytest.approx(0.06)  # the first round after that to warm up
@@ -146,9 +146,11 @@ def test_the_plain_pass_is_what_the_upscaler_does_in_float32():
 
 def test_the_loading_table_is_printed_and_written_and_never_overwritten(tmp_path):
     output = tmp_path / "new" / "benchmark.json"
-    done = run("--quick", "--only", "data", "--output", output)
+    done = run("--quick", "--only", "data", "--output", output, "--record", tmp_path / "speed")
     assert done.returncode == 0, done.stderr
     assert "| LMDB, raw  " in done.stdout
+    (recorded,) = (tmp_path / "speed").glob("*.csv")
+    assert recorded.read_text().count("Loading,") == 5
     rows = json.loads(output.read_text())["tables"][0]["rows"]
     speeds = {row["store"]: row["patches/s"] for row in rows}
     assert next(iter(speeds)) == "LMDB, raw" and "PNG files, sub-images of 480" in speeds
@@ -208,6 +210,9 @@ def test_the_steps_and_bfloat16_run_to_their_end(tmp_path):
     forms = 4 if in_bf16 else 3
     for table in (step, gan):
         assert [row["× as fast"] > 0 for row in table["rows"]] == [True] * forms
+        assert [0 < row["share of the roof"] < 1 for row in table["rows"]] == [True] * forms
+        assert [row["waits for data"] for row in table["rows"][:-1]] == ["-"] * (forms - 1)
+        assert 0 <= float(table["rows"][-1]["waits for data"].rstrip("%")) < 100
     assert [row["× as fast"] > 0 for row in degrading["rows"]] == [True] * 4
     assert [row["seed"] for row in quality["rows"]] == ["0", "mean"]
     assert abs(float(quality["rows"][-1]["bf16 less fp32"])) < 1

@@ -15,6 +15,7 @@ from run_content import logged_iterations
 ITERATIONS = 20_000
 LARGEST_SLOPE = 1 << 20  # bytes in 1,000 iterations
 SLOWER = 1.05
+MOST_ON_THEIR_WAY = 16
 INTERVAL = 0.5  # seconds between two looks
 TOO_SHORT = 5000  # iterations, of which no slope can be told
 TRAIN = Path(__file__).parents[2] / "train.py"
@@ -109,8 +110,8 @@ def test_the_number_of_open_files_stays_what_it_was(run):
     _, looks = run
     for process in by_process(looks):
         usual = median(one.num_files for one in process)
-        # a checkpoint, a validation image or a log may be open at the moment
-        assert all(abs(one.num_files - usual) <= 3 for one in process)
+        # Batches on their way have two each; a checkpoint or a log may be open at the moment
+        assert all(abs(one.num_files - usual) <= MOST_ON_THEIR_WAY for one in process)
         assert median(one.num_files for one in process[-20:]) == usual
 
 
