@@ -75,21 +75,28 @@ def assert_same_metrics(ours, theirs):
             assert float(mine[name]) == pytest.approx(float(other[name]), rel=0, abs=1e-9), name
 
 
-def test_a_signal_to_one_process_stops_both_and_both_go_on(server, gan_settings, tmp_path):
+def test_a_signal_to_one_process_stops_both_and_both_go_on_to_the_same_bits(
+    server, gan_settings, tmp_path
+):
+    settings = gan_settings | {"iterations": 48}
     folder = tmp_path / "stopped"
     folder.mkdir()
-    processes = server.start_several(folder, gan_settings, count=2)
+    processes = server.start_several(folder, settings, count=2)
     processes[0].wait_for_iteration(20)
     processes[1].send(signal.SIGTERM)
     assert [process.wait() for process in processes] == [75, 0]
     assert "stopped by SIGTERM" in processes[0].stdout
     stopped_at = read_newest(folder / "experiments/run/checkpoints")["iteration"]
-    assert 20 <= stopped_at < 60
+    assert 20 <= stopped_at < 48
 
-    resumed = server.start_several(folder, gan_settings | {"resume": True}, count=2)
+    resumed = server.start_several(folder, settings | {"resume": True}, count=2)
     assert [process.wait() for process in resumed] == [0, 0]
-    assert f"from iteration {stopped_at} to 60 on 2" in resumed[0].stdout
-    assert logged_iterations(processes[0].run / "train.csv") == list(range(3, 61, 3))
+    assert f"from iteration {stopped_at} to 48 on 2" in resumed[0].stdout
+    assert logged_iterations(processes[0].run / "train.csv") == list(range(3, 49, 3))
+
+    whole = server.start_several(tmp_path, settings, count=2)
+    assert [process.wait() for process in whole] == [0, 0]
+    assert content(processes[0].run) == content(whole[0].run)
 
 
 def test_a_signal_ends_a_validation_of_both_and_it_is_done_again(server, settings, tmp_path):
