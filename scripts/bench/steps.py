@@ -110,8 +110,8 @@ def _table(
     about = (
         f"{table.notes}Loading is left out of the times; its share of those of a training of "
         f"{sizes.waiting_iterations} iterations is what it waits for data. The roof is the best "
-        f"that convolutions alone reached in the same turns, {told}; of the steps, convolutions "
-        f"and matrix products are counted.{notes}"
+        f"that convolutions alone reached in the same turns, {told} (a share above 1: other work "
+        f"disturbed them); of the steps, convolutions and matrix products are counted.{notes}"
     )
     return Table(table.title, about, rows)
 
