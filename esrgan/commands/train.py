@@ -138,7 +138,7 @@ def train(cfg: "DictConfig") -> int:
             history=history,
         )
         require_accelerator(cfg.trainer.accelerator)
-        trainer = _trainer(cfg, after_iteration)
+        trainer = _trainer(cfg, stage, after_iteration)
         feed = _feed(cfg, data, trainer, stop=stop, ranks=ranks)
         loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
         if trainer.local_rank == 0:
@@ -157,25 +157,23 @@ def _stage(cfg: "DictConfig", state: dict[str, Any] | None) -> "Stage":
     """The networks in training, with the weights that they start from."""
     from hydra.utils import instantiate
 
-    from esrgan.training import compile_parts
-
     generator = new_generator(cfg) if state is None else continued_generator(cfg, state)
     stage: Stage = instantiate(cfg.training, generator=generator, _convert_="all")
     start_discriminator(stage, cfg.init_discriminator_from if state is None else None)
-    compile_parts(stage, cfg.compile)
     return stage
 
 
-def _trainer(cfg: "DictConfig", after_iteration: "AfterIteration") -> "Trainer":
+def _trainer(cfg: "DictConfig", stage: "Stage", after_iteration: "AfterIteration") -> "Trainer":
     from hydra.utils import instantiate
     from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
-    from esrgan.training import FirstIteration
+    from esrgan.training import FirstIteration, compile_parts
 
     # Lightning would queue the job again by itself, and save in the middle of whatever it does
     plugins = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else None
     callbacks = [*([FirstIteration()] if cfg.compile else []), after_iteration]
     trainer: Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=False, plugins=plugins)
+    compile_parts(stage, cfg.compile, device=trainer.strategy.root_device)
     return trainer
 
 
@@ -194,15 +192,13 @@ def _feed(cfg: "DictConfig", data: "PatchDataModule", trainer: "Trainer", **shar
 
 def _fit(trainer: "Trainer", stage: "Stage", feed: "Feed") -> None:
     """Train as far as it goes; `feed.trouble` says why no further."""
-    from esrgan.training import compiler_error, loss_of_a_process
+    from esrgan.training import loss_of_a_process
 
     try:
         trainer.fit(stage, feed)
     except RuntimeError as error:
         feed.trouble = loss_of_a_process(error, getattr(trainer.strategy, "launched", None))
         if feed.trouble is None:
-            if told := compiler_error(error):
-                raise told from error
             raise
 
 

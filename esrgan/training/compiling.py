@@ -19,7 +19,7 @@ _MODES = {
 }
 
 
-def compile_parts(stage: Stage, choice: bool | str) -> None:
+def compile_parts(stage: Stage, choice: bool | str, *, device: torch.device) -> None:
     """Let networks and losses be compiled when they are first called; their names stay.
 
     The EMA is not: what is validated is computed as ever, at the sizes of whole images. Nor is a
@@ -29,9 +29,14 @@ def compile_parts(stage: Stage, choice: bool | str) -> None:
     Args:
         stage: before or after it was brought to its device.
         choice: the setting `compile`.
+        device: where it will train.
+
+    Raises:
+        ValueError: there is no compiler.
     """
     if not choice:
         return
+    _try_compiler(device)
     # The discriminator's graph is gone through twice: for the images, and for its weights
     torch._functorch.config.donated_buffer = False
     networks = {name: learner.network for name, learner in stage.learners.items()}
@@ -42,15 +47,20 @@ def compile_parts(stage: Stage, choice: bool | str) -> None:
         part.compile(mode=_MODES[str(choice)], dynamic=False)
 
 
-def compiler_error(error: RuntimeError) -> ValueError | None:
-    """What a user can do about an error of the compiler; None: it is of something else."""
-    if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-        return None
-    reason = next(filter(None, str(error).splitlines()), type(error).__name__)
-    return ValueError(
-        f"PyTorch cannot compile the networks ({reason}): that takes a C++ compiler, and on a GPU "
-        "Triton; compile=false trains without"
-    )
+def _try_compiler(device: torch.device) -> None:
+    """On something small: what is missing shows before anything is written."""
+    try:
+        torch.compile(_doubled, dynamic=False)(torch.ones(64, device=device))
+    except RuntimeError as error:
+        reason = next(filter(None, str(error).splitlines()), type(error).__name__)
+        raise ValueError(
+            f"PyTorch cannot compile the networks ({reason}): that takes a C++ compiler, and on a "
+            "GPU Triton; compile=false trains without"
+        ) from error
+
+
+def _doubled(values: torch.Tensor) -> torch.Tensor:
+    return values + values
 
 
 class FirstIteration(Callback):

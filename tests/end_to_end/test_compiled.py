@@ -52,3 +52,4 @@ def test_without_a_compiler_the_fix_is_named(server, settings, tmp_path):
     assert "PyTorch cannot compile the networks" in line
     assert "compile=false trains without" in line
     assert "Traceback" not in training.stderr
+    assert not training.run.exists()
