@@ -58,6 +58,7 @@ def test_a_checkpoint_of_the_gan_stage_has_both_networks_and_optimizers(finished
     assert all({"guard", "schedule"} < each.keys() for each in state["progress"].values())
 
 
+@pytest.mark.slow
 def test_a_run_in_bfloat16_killed_three_times_ends_bit_identical(server, settings, tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()

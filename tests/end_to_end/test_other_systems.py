@@ -42,6 +42,7 @@ def run(folder, *commands, **environment):
     )
 
 
+@pytest.mark.slow
 def test_every_module_is_imported_without_the_names_of_linux(tmp_path):
     done = run(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -99,6 +99,7 @@ def test_a_signal_to_one_process_stops_both_and_both_go_on_to_the_same_bits(
     assert content(processes[0].run) == content(whole[0].run)
 
 
+@pytest.mark.slow
 def test_a_signal_ends_a_validation_of_both_and_it_is_done_again(server, settings, tmp_path):
     photos = settings["validation_set"].parent / "photos"  # six of them
     many = settings | {"validation_set": photos, "iterations": 24, "validation.every": 10}

@@ -69,6 +69,7 @@ def trainings(folder):
     return [words for words in found if bytes(TRAIN) in words or b"esrgan" in words]
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_with_what_is_not_done(settings, finished, tmp_path):
     values = {"patch_size": "32,64"}  # of which the second is larger than the images
     run = tmp_path / "experiments/run/patch_size=32"
