@@ -18,7 +18,7 @@ LOOK = 0.2
 """Seconds between two looks at whether it is all over: the `timeout` of loaders with processes."""
 
 _REAPED = 1.0  # seconds in which a process that has closed its ends is seen to be dead
-_JOINED = 5 * LOOK
+_GRACE = 2.0  # seconds
 
 
 class _NotYetError(Exception):
@@ -80,12 +80,16 @@ class Loading:
         return ", ".join(listed)
 
     def close(self) -> None:
-        """End thread and processes, whatever state they are in."""
+        """End thread and processes, whatever state they are in.
+
+        PyTorch ends what it started in good order, where nothing hangs. Python cannot end while a
+        thread frees tensors; one that hangs elsewhere does no harm.
+        """
         self._closed.set()
+        self._thread.join(timeout=_GRACE)
         for process in self._processes:
             process.kill()
-        # Python cannot end while a thread frees tensors; one that hangs elsewhere does no harm
-        self._thread.join(timeout=_JOINED)
+        self._thread.join(timeout=_GRACE)
 
     def _fetch(self, iterator: Any) -> None:  # noqa: ANN401 # torch has no public type for it
         try:

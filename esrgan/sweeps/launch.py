@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.core.utils import configure_log
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
@@ -115,6 +116,7 @@ def _launch(jobs: list[Job], of_hydra: list[str], command: Sequence[str]) -> int
         cfg = compose(CONFIG, [*own, *of_hydra, *jobs[0].overrides], return_hydra_config=True)
         for number, job in enumerate(jobs, 1):
             _judge(job, of_hydra, title=f"job {number} of {len(jobs)}, {job.name}")
+        configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)  # not all launchers do
         stop = StopFile(folder / "stop")
         stop.listen()
         context = HydraContext(

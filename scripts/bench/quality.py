@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 
 from bench.result import Table
 from bench.sizes import RRDB, Sizes
-from bench.steps import experiment, train
+from bench.steps import experiment, feed_of, train
 from bench.turns import worker
 from esrgan.data import CODECS, Recipe, build_dataset
 from esrgan.degradations import resize_double
@@ -61,7 +61,7 @@ def _score(to: Connection, precision: str, train_set: Path, held_out: Path, size
     for seed in range(sizes.seeds):
         cfg = experiment("quickstart", sizes, settings | {"seed": seed})
         cfg.train_set, cfg.validation_set = str(train_set), str(held_out)
-        stage = train(cfg, instantiate(cfg.data))
+        stage = train(cfg, feed_of(cfg))
         scores = instantiate(cfg.validation).run(stage.evaluated, Ranks()).values()
         to.recv()
         to.send((scores["val/PSNR-Y"], scores["val/bicubic_PSNR-Y"]))

@@ -127,8 +127,7 @@ def share_of_waiting(cfg: DictConfig, count: int) -> float:
     """
     cfg = cfg.copy()
     cfg.iterations = count + 2
-    data = instantiate(cfg.data, train=instantiate(cfg.data.train), start_iteration=0)
-    feed = Feed(data, stop=StopSignal(), ranks=Ranks(), longest_wait=cfg.longest_wait)
+    feed = feed_of(cfg)
     starts: list[float] = []
     ends: list[float] = []
     clock = LambdaCallback(
@@ -138,6 +137,12 @@ def share_of_waiting(cfg: DictConfig, count: int) -> float:
     train(cfg, feed, clock)
     waits = [start - end for start, end in zip(starts[2:], ends[1:], strict=False)]
     return sum(waits) / (ends[-1] - ends[1])
+
+
+def feed_of(cfg: DictConfig) -> Feed:
+    """The batches of a whole run, as `train.py` loads them."""
+    data = instantiate(cfg.data, train=instantiate(cfg.data.train), start_iteration=0)
+    return Feed(data, stop=StopSignal(), ranks=Ranks(), longest_wait=cfg.longest_wait)
 
 
 def experiment(name: str, sizes: Sizes, settings: Mapping[str, object]) -> DictConfig:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from run_content import logged_iterations
 
 from esrgan.runs import read_newest
 
@@ -29,8 +30,10 @@ class Demo:
             process_group=0,
         )
 
-    def wait_for(self, words: str) -> None:
-        while words not in self.text:
+    def wait_for_iteration(self, iteration: int) -> None:
+        """Until the training has logged a later one."""
+        log = self.folder / RUN / "train.csv"
+        while max(logged_iterations(log), default=0) <= iteration:
             assert self.process.poll() is None, self.text
             time.sleep(0.05)
 
@@ -51,7 +54,7 @@ def test_ctrl_c_and_a_sigterm_leave_a_checkpoint_to_go_on_from(tmp_path):
     stopped_at = []
     for number, send in ((signal.SIGINT, os.killpg), (signal.SIGTERM, os.kill)):
         demo = Demo(tmp_path)
-        demo.wait_for("it/s")  # the progress of the training
+        demo.wait_for_iteration(stopped_at[-1] if stopped_at else 0)
         assert len(demo.processes()) >= 2
         send(demo.process.pid, number)
         assert demo.process.wait() == 75, demo.text
