@@ -98,7 +98,7 @@ def test_an_audit_fails_by_what_is_known_and_says_where_nothing_could_be(
 
 
 class Advisories(BaseHTTPRequestHandler):
-    """Answers as osv.dev does: one package has a vulnerability."""
+    """Answers as a service of advisories does: one package has a vulnerability."""
 
     def do_POST(self):
         length = int(self.headers["Content-Length"])
