@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 LOCK = Path(__file__).parents[1] / "requirements.lock"
-SECONDS = 300  # for all packages together
+SECONDS = 120  # for all packages together
 
 
 def main() -> int:
