@@ -90,8 +90,8 @@ def _stage(cfg: "DictConfig", kept: dict[str, Any]) -> "Stage":
 
     generator = continued_generator(cfg, kept)
     stage: Stage = instantiate(cfg.training, generator=generator, _convert_="all")
-    for name, learner in stage.learners.items():
-        learner.network.load_state_dict(kept[name])
+    for name, network in stage.networks.items():
+        network.load_state_dict(kept[name])
     stage.iteration = kept["iteration"] - 1
     return stage
 

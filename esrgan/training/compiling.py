@@ -39,11 +39,13 @@ def compile_parts(stage: Stage, choice: bool | str, *, device: torch.device) -> 
     _try_compiler(device)
     # The discriminator's graph is gone through twice: for the images, and for its weights
     torch._functorch.config.donated_buffer = False
-    networks = {name: learner.network for name, learner in stage.learners.items()}
-    for name in [name for name, network in networks.items() if has_spectral_norm(network)]:
-        logger.info("the %s is not compiled: it has spectral normalisation", name)
-        del networks[name]
-    for part in (*networks.values(), *stage.losses.values()):
+    parts = list(stage.losses.values())
+    for name, network in stage.networks.items():
+        if has_spectral_norm(network):
+            logger.info("the %s is not compiled: it has spectral normalisation", name)
+        else:
+            parts.append(network)
+    for part in parts:
         part.compile(mode=_MODES[str(choice)], dynamic=False)
 
 

@@ -43,10 +43,10 @@ def replay(stage: Stage, batch: object, *, make_trainer: Callable[..., Trainer])
     gradients = {
         network: [
             name
-            for name, weight in learner.network.named_parameters()
+            for name, weight in trained.named_parameters()
             if weight.grad is not None and not weight.grad.isfinite().all()
         ]
-        for network, learner in stage.learners.items()
+        for network, trained in stage.networks.items()
     }
     return Replayed(values, skipped, found[0] if found else "", gradients)
 
@@ -86,9 +86,8 @@ def _watching(stage: Stage) -> Iterator[list[str]]:
 
         return hook
 
-    networks = {name: learner.network for name, learner in stage.learners.items()}
     with ExitStack() as hooks:
-        for part, network in {**networks, "losses": stage.losses}.items():
+        for part, network in {**stage.networks, "losses": stage.losses}.items():
             for name, layer in network.named_modules():
                 if not any(layer.children()):
                     handle = layer.register_forward_hook(watch(f"{part}.{name}"))

@@ -114,11 +114,16 @@ class Stage(LightningModule):
         """All that is trained, by the names that checkpoints and messages have for it."""
         return {"generator": self.learner}
 
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """Those of the learners, by the same names."""
+        return {name: learner.network for name, learner in self.learners.items()}
+
     def setup(self, stage: str) -> None:
         # An aid for debugging that deterministic algorithms come with: it costs time
         deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # no stub
-        for learner in self.learners.values():
-            synchronise_batch_norm(learner.network)
+        for network in self.networks.values():
+            synchronise_batch_norm(network)
 
     def configure_optimizers(self) -> list[Optimizer]:
         """For Lightning to bring them to the device; the stages step them, and the schedules."""
@@ -154,11 +159,10 @@ class Stage(LightningModule):
 
     def training_state(self) -> TrainingState:
         """All that a continued run needs, as plain containers of tensors and numbers."""
-        networks = {name: learner.network for name, learner in self.learners.items()}
         return {
             "iteration": self.iteration,
             "architecture": getattr(self.generator, "architecture", None),
-            **{name: network.state_dict() for name, network in networks.items()},
+            **{name: network.state_dict() for name, network in self.networks.items()},
             "ema": None if self.ema is None else self.ema.state_dict(),
             "progress": {name: learner.progress() for name, learner in self.learners.items()},
         }

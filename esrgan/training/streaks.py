@@ -60,14 +60,13 @@ class Streaks:
 
     def _write(self, path: Path, began: int, stage: Stage) -> None:
         samples, batch = self._batch_of(began)
-        networks = {name: learner.network for name, learner in stage.learners.items()}
         content = {
             "iteration": began,
             "samples": samples,
             "batch": batch,
             "weights_of": stage.iteration,
             "architecture": getattr(stage.generator, "architecture", None),
-            **{name: network.state_dict() for name, network in networks.items()},
+            **{name: network.state_dict() for name, network in stage.networks.items()},
             "settings": dict(self._settings),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
