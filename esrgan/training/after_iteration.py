@@ -207,7 +207,7 @@ class AfterIteration(Callback):
         """Returns whether it came to its end; a signal ends it between two images."""
         require_finite(stage.learners, stage.iteration)
         try:
-            scores = validation.run(stage.evaluated, self.ranks, is_stopped=self._is_asked)
+            scores = validation.run(stage.evaluated, self.ranks, is_stopped=self.stop.is_asked)
         except NonFiniteOutputError as error:
             network = "generator" if stage.ema is None else "averaged generator (EMA)"
             raise NonFiniteError(
@@ -243,7 +243,7 @@ class AfterIteration(Callback):
     ) -> None:
         with self.ranks.together("writing the logs"):
             if trainer.loggers:
-                self.checkpoints.room.wait_for_logs(is_stopped=self._is_asked)
+                self.checkpoints.room.wait_for_logs(is_stopped=self.stop.is_asked)
             for destination in trainer.loggers:
                 destination.log_metrics(values, step=iteration)
                 log_images(destination, images, step=iteration)
@@ -285,11 +285,8 @@ class AfterIteration(Callback):
                 "is_pending": is_pending,
             }
             self.checkpoints.room.write(
-                lambda: self.checkpoints.save(stage.iteration, state), is_stopped=self._is_asked
+                lambda: self.checkpoints.save(stage.iteration, state), is_stopped=self.stop.is_asked
             )
-
-    def _is_asked(self) -> bool:
-        return self.stop.asked != 0
 
 
 def _stage(module: LightningModule) -> Stage:

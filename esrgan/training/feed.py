@@ -104,7 +104,7 @@ class Feed:
         """The next batch; None: this process wants to end."""
         end = time.monotonic() + self._longest_wait
         try:
-            while not self._stop.asked:
+            while not self._stop.is_asked():
                 if (batch := stream.take(timeout=_LOOK)) is not None:
                     return batch
                 if time.monotonic() > end:

@@ -36,6 +36,10 @@ class StopSignal:
         while self._before:
             signal.signal(*self._before.popitem())
 
+    def is_asked(self) -> bool:
+        """Whether this process received one, of which the others need not know yet."""
+        return self.asked != 0
+
     def share(self, ranks: Ranks) -> None:
         """Let all processes know what one of them received: they have to stop together."""
         number = ranks.largest(self.asked)
