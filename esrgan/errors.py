@@ -86,6 +86,11 @@ def _like(stream: io.TextIOWrapper, buffer: io.BufferedWriter | io.FileIO) -> io
     )
 
 
+def in_one_line(said: object) -> str:
+    """What an error says, without its line breaks."""
+    return " ".join(str(said).split())
+
+
 def refuse_below_one(numbers: Mapping[str, int | None]) -> None:
     """By the names of their options; None: not given."""
     for option, number in numbers.items():

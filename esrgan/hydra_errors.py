@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from esrgan.errors import suggestion
+from esrgan.errors import in_one_line, suggestion
 
 RENAMED = {  # of 0.1, by what such a key or choice begins with
     "training.adversary": "training.losses.adversarial and training.discriminator",
@@ -85,7 +85,7 @@ def _in_one_line(error: Exception) -> str:
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark, tab = error.problem_mark, ": indent with spaces" * ("\\t" in str(error.problem))
         return f"{mark.name}, line {mark.line + 1}: {error.problem}{tab}"
-    return " ".join(str(error).split())
+    return in_one_line(error)
 
 
 def _unreadable(override: str) -> str:
@@ -114,7 +114,7 @@ def _refused_file(message: str) -> str:
             "brackets, and a sweep needs -m"
         )
     if not (found := _OF_A_FILE.match(message)):
-        return " ".join(message.split())
+        return in_one_line(message)
     file, _, key = found.groups()
     if file.startswith(f"{key}/"):
         return f"{file}: its first line must be `# @package _global_`"
@@ -155,7 +155,7 @@ def _failed_part(message: str, cause: BaseException) -> str:
     """What building a part of the settings said, with the whole key."""
     from esrgan.runs import Settings
 
-    found, text = _FULL_KEY.search(message), " ".join(str(cause).split())
+    found, text = _FULL_KEY.search(message), in_one_line(cause)
     key = found[1] if found else ""
     if isinstance(cause, ValueError):
         named = _NAMES_A_VALUE.match(str(cause))
@@ -170,4 +170,4 @@ def _failed_part(message: str, cause: BaseException) -> str:
         return f"{key}: {text}{install}"  # Lightning's loggers say which package they need
     if type(cause).__name__ == "MisconfigurationException":  # Lightning's word for a user's mistake
         return f"{key}: {text}"
-    return " ".join(message.split())
+    return in_one_line(message)

@@ -8,6 +8,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from esrgan.data.blind import BlindPatches
 from esrgan.data.patches import PatchDataset
+from esrgan.errors import in_one_line
 
 IDLE = -1
 """On the board, in the place of a sample number."""
@@ -84,6 +85,6 @@ class CarefulSamples(Dataset[Any]):
             except Exception:  # a disk or a network may have had a moment
                 return self._samples[number]
         except Exception as error:
-            return BadSample(number, self._samples.key(number), " ".join(str(error).split()))
+            return BadSample(number, self._samples.key(number), in_one_line(error))
         finally:
             self._board[place] = IDLE

@@ -64,7 +64,9 @@ class PatchDataModule:
             batch_size=batch_size,
         )
         self.iterations = range(start_iteration, iterations)
-        self._batches()  # refuses wrong numbers now, not after the set-up of the devices
+        self._batches(
+            start_iteration
+        )  # refuses wrong numbers now, not after the set-up of the devices
         self._num_workers = num_workers
         self._start_method = start_method
 
@@ -93,7 +95,7 @@ class PatchDataModule:
         atexit.register(end_workers)
 
         def load(start: int, deadly: frozenset[int]) -> Loading:
-            batches = self._batches(start=start, rank=rank, world_size=world_size)
+            batches = self._batches(start, rank=rank, world_size=world_size)
             board = torch.full((max(self._num_workers, 1),), IDLE)
             board.share_memory_()  # type: ignore[no-untyped-call]
             samples = CarefulSamples(self._train, board=board, skip=skip_bad, deadly=deadly)
@@ -119,16 +121,16 @@ class PatchDataModule:
         Returns:
             The names of the images by the numbers of the samples, and the batch.
         """
-        numbers = next(iter(self._batches(start=iteration - 1)))
+        numbers = next(iter(self._batches(iteration - 1)))
         train: Any = self._train  # whose samples are of the kind that it puts into a batch
         batch = train.collate([train[number] for number in numbers])
         return {number: self._train.key(number) for number in numbers}, batch
 
     def _batches(
-        self, *, start: int | None = None, rank: int = 0, world_size: int = 1
+        self, start: int, *, rank: int = 0, world_size: int = 1
     ) -> GlobalBatches | PooledBatches:
         batches = self._make_batches(
-            start_iteration=self.iterations.start if start is None else start,
+            start_iteration=start,
             rank=rank,
             world_size=world_size,
         )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from esrgan.errors import in_one_line
 from esrgan.types import Pixels
 
 
@@ -32,7 +33,7 @@ def failures_named(name: str) -> Iterator[None]:
         raise
     except Exception as error:  # a decoder may raise anything on damaged content
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ImageError(name, " ".join(reason.split()) or type(error).__name__) from error
+        raise ImageError(name, in_one_line(reason) or type(error).__name__) from error
 
 
 @dataclass(frozen=True, kw_only=True)

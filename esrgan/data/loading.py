@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from esrgan.data.careful_samples import IDLE, BadSample, Loaded
+from esrgan.errors import in_one_line
 from esrgan.signals import death_of, keeping_sigchld
 
 LOOK = 0.2
@@ -114,7 +115,7 @@ class Loading:
         while not (dead := self._dead()) and time.monotonic() < end:
             time.sleep(0.01)
         if not dead:
-            return Died(None, f"loading failed: {' '.join(str(error).split())}")
+            return Died(None, f"loading failed: {in_one_line(error)}")
         return self._death(dead)
 
     def _death(self, dead: list[int]) -> Died:
