@@ -13,7 +13,6 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import LambdaCallback
 from torch import distributed as dist
@@ -29,6 +28,8 @@ from bench.steps import (
     batches,
     experiment,
     four_passes,
+    images_of,
+    networks_of,
     plain_gan,
     plain_psnr,
     train,
@@ -39,6 +40,7 @@ from esrgan.training.batch_norm import synchronise_batch_norm
 from esrgan.training.quiet import quieten_lightning
 
 COUNT = 2
+CPU = torch.device("cpu")
 LINKS = (LOOPBACK, SLOW)
 Form = Callable[[DictConfig, Network, int, AfterIteration], None]
 """Runs a number of iterations of an experiment on a network, and calls a function after each."""
@@ -124,11 +126,7 @@ def with_ddp(
         link: plain(**_networks(cfg, network, link, together=together), bf16=False)
         for link in LINKS
     }
-    (batch,) = batches(cfg, 1)
-    lq, gt = (
-        (images.permute(0, 3, 1, 2).float() / 255).contiguous(memory_format=torch.channels_last)
-        for images in batch.values()
-    )
+    lq, gt = images_of(cfg, torch.channels_last, CPU)
     for _ in range(iterations):
         steps[network.link](lq, gt)
         after_iteration()
@@ -137,12 +135,8 @@ def with_ddp(
 def _networks(
     cfg: DictConfig, network: Network, link: Link, *, together: bool
 ) -> dict[str, nn.Module]:
-    networks: dict[str, nn.Module] = {"generator": instantiate(cfg.generator)}
-    if cfg.discriminator:
-        networks["vgg"] = instantiate(cfg.training.losses.perceptual.loss).vgg
-        networks["discriminator"] = instantiate(cfg.discriminator)
+    networks = networks_of(cfg, torch.channels_last, CPU)
     for name, each in networks.items():
-        each.to(memory_format=torch.channels_last)
         if name == "vgg":
             continue
         # Buffers are BatchNorm's, which no step reads: to send them would only take DDP time

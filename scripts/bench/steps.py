@@ -188,6 +188,29 @@ def batches(cfg: DictConfig, count: int) -> DataLoader[Any]:
     return DataLoader(dataset, batch_size=None, pin_memory=DEVICE.type == "cuda")
 
 
+def networks_of(
+    cfg: DictConfig, layout: torch.memory_format, device: torch.device = DEVICE
+) -> dict[str, nn.Module]:
+    """Those of a plain loop, by the names that it has for them."""
+    networks = {"generator": instantiate(cfg.generator)}
+    if cfg.discriminator:
+        networks["vgg"] = instantiate(cfg.training.losses.perceptual.loss).vgg
+        networks["discriminator"] = instantiate(cfg.discriminator)
+    return {name: n.to(device, memory_format=layout) for name, n in networks.items()}
+
+
+def images_of(
+    cfg: DictConfig, layout: torch.memory_format, device: torch.device = DEVICE
+) -> tuple[Tensor, Tensor]:
+    """The lq and gt of one of the `batches`, as numbers."""
+    (batch,) = batches(cfg, 1)
+    lq, gt = (
+        (images.permute(0, 3, 1, 2).float() / 255).to(device, memory_format=layout)
+        for images in batch.values()
+    )
+    return lq, gt
+
+
 def plain_loop(
     cfg: DictConfig,
     prepare: Callable[..., Step],
@@ -199,17 +222,8 @@ def plain_loop(
 ) -> None:
     """Steps that `prepare` makes of the networks by their names, computed in bfloat16 or not."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    networks = {"generator": instantiate(cfg.generator)}
-    if cfg.discriminator:
-        networks["vgg"] = instantiate(cfg.training.losses.perceptual.loss).vgg
-        networks["discriminator"] = instantiate(cfg.discriminator)
-    networks = {name: n.to(DEVICE, memory_format=layout) for name, n in networks.items()}
-    step = prepare(**networks, bf16=bf16)
-    (batch,) = batches(cfg, 1)
-    lq, gt = (
-        (images.permute(0, 3, 1, 2).float() / 255).to(DEVICE, memory_format=layout)
-        for images in batch.values()
-    )
+    step = prepare(**networks_of(cfg, layout), bf16=bf16)
+    lq, gt = images_of(cfg, layout)
     for _ in range(iterations):
         step(lq, gt)
         after_iteration()
