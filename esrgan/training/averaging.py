@@ -32,7 +32,8 @@ class Averaging:
     def __init__(self, weights: Iterable[Parameter], *, passes: int | None) -> None:
         self.figures: list[Tensor] = []
         self._begun: list[Callable[[], None]] = []
-        trained = [weight for weight in weights if weight.requires_grad and world_size() > 1]
+        several = world_size() > 1
+        trained = [weight for weight in weights if several and weight.requires_grad]
         self._messages = _messages(trained) if passes else [trained]
         # The last message waits for the figures
         self._missing = [len(message) * (passes or 0) for message in self._messages[:-1]]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from esrgan.spectral_norm import iterate_spectral_norms
 from esrgan.training.averaging import Averaging
-from esrgan.training.learner import Buffers, Learner
+from esrgan.training.learner import Learner
 from esrgan.training.ranks import gather
 from esrgan.training.stage import Stage, Values, accumulate, target
 from esrgan.types import Batch, Prepared
@@ -112,7 +112,6 @@ class GANTraining(Stage):
         return self.end(self._train_discriminator(parts))
 
     def _train_both(self, parts: list[Prepared]) -> Values:
-        before, opposite_before = Buffers(self.generator), Buffers(self.discriminator)
         averaging = self.learner.begin(passes=len(parts))
         opposite_averaging = self.opponent.begin(passes=None)
         values: Values = {}
@@ -133,8 +132,8 @@ class GANTraining(Stage):
             squares += torch.stack([part.square().sum() for part in (content, adversarial)])
         averaging.send([*values.values(), squares])
         # First the network whose gradient was sent first: the other's is still on its way
-        opposite |= self._update_discriminator(opposite_averaging, opposite_before)
-        taken, norm = self.learner.update(averaging, before=before, iteration=self.iteration)
+        opposite |= self._update_discriminator(opposite_averaging)
+        taken, norm = self.learner.update(averaging, iteration=self.iteration)
         of_content, of_adversarial = squares.sqrt().unbind()
         share = of_adversarial / (of_content + of_adversarial)
         values |= {"gradient_norm": norm, "adversarial_share": share, "skipped": ~taken}
@@ -142,7 +141,6 @@ class GANTraining(Stage):
 
     def _train_discriminator(self, parts: list[Prepared]) -> Values:
         """Where the generator waits."""
-        before = Buffers(self.discriminator)
         averaging = self.opponent.begin(passes=None)
         values: Values = {}
         for images in parts:
@@ -151,10 +149,10 @@ class GANTraining(Stage):
             logits = self._logits(target(self.adversarial, images)), self._logits(sr)
             accumulate(values, self._discriminator_gradient(*logits))
         averaging.send(values.values())
-        return values | self._update_discriminator(averaging, before)
+        return values | self._update_discriminator(averaging)
 
-    def _update_discriminator(self, averaging: Averaging, before: Buffers) -> Values:
-        taken, norm = self.opponent.update(averaging, before=before, iteration=self.iteration)
+    def _update_discriminator(self, averaging: Averaging) -> Values:
+        taken, norm = self.opponent.update(averaging, iteration=self.iteration)
         return {"discriminator_gradient_norm": norm, "discriminator_skipped": ~taken}
 
     def _sr(self, images: Prepared) -> Tensor:

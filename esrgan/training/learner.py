@@ -150,8 +150,14 @@ class Learner(nn.Module):
             None if ema_decay is None else deepcopy(self.network).requires_grad_(False).eval()
         )
         self.guard, self.ema_decay, self.ema_warmup = guard, ema_decay, ema_warmup
+        # To walk through hundreds of layers in every iteration takes a GPU's host longer than Adam
+        self._weights = list(self.network.parameters())
+        self._statistics = Buffers(self.network)
+        if self.ema is not None:
+            self._ema_weights: list[Tensor] = list(self.ema.parameters())
+            self._ema_statistics = Buffers(self.ema)
         with _naming("optimizer", optimizer):
-            self.optimizer = optimizer(self.network.parameters())
+            self.optimizer = optimizer(self._weights)
         with _naming("schedule", schedule):
             self.schedule = schedule(self.optimizer)
 
@@ -161,22 +167,24 @@ class Learner(nn.Module):
         After them, what is returned wants to be sent, with the figures that have to be finite (the
         losses among them), and then handed to `update`. It says what `passes` are.
         """
+        self._statistics.keep()
         self.optimizer.zero_grad()
-        return Averaging(self.network.parameters(), passes=passes)
+        return Averaging(self._weights, passes=passes)
 
-    def update(self, averaging: Averaging, *, before: "Buffers", iteration: int) -> Update:
+    def update(self, averaging: Averaging, *, iteration: int) -> Update:
         """Update weights and EMA by the gradients of the global batch, if everything is finite.
+
+        Where the update is not taken, the network's buffers, which the passes moved, get back what
+        they had when `begin` was called.
 
         Args:
             averaging: has been sent.
-            before: all buffers that the passes of this iteration moved; they are put back where
-                the update is not taken.
             iteration: as for `update_ema`.
         """
         averaging.receive()
         has_to_be_finite = torch.cat([each.reshape(-1) for each in averaging.figures])
         update = self.guard.step(self.optimizer, has_to_be_finite, iteration=iteration)
-        before.restore_unless(update.taken)
+        self._statistics.restore_unless(update.taken)
         self.update_ema(iteration, update.taken)
         return update
 
@@ -196,12 +204,11 @@ class Learner(nn.Module):
         decay = self.ema_decay
         if self.ema_warmup:
             decay = min(decay, (1 + iteration) / (10 + iteration))
-        ema: list[Tensor] = list(self.ema.parameters())
-        weights: list[Tensor] = list(self.network.parameters())
-        differences = torch._foreach_sub(weights, ema)
+        weights: list[Tensor] = [*self._weights]
+        differences = torch._foreach_sub(weights, self._ema_weights)
         torch._foreach_mul_(differences, (1 - decay) * taken)
-        torch._foreach_add_(ema, differences)
-        for mine, theirs in zip(self.ema.buffers(), self.network.buffers(), strict=True):
+        torch._foreach_add_(self._ema_weights, differences)
+        for mine, theirs in zip(self._ema_statistics.all(), self._statistics.all(), strict=True):
             mine.copy_(torch.where(taken, theirs, mine))
 
     def progress(self) -> dict[str, Any]:
@@ -253,17 +260,27 @@ def _naming(part: str, make: Callable[..., object]) -> Iterator[None]:
 
 
 class Buffers:
-    """The buffers of networks as they are now, to be put back where an update is not taken.
+    """The buffers of a network; they can be put back where an update is not taken.
 
     The passes before an update move the running statistics of BatchNorm.
     """
 
-    def __init__(self, *networks: nn.Module) -> None:
-        self._buffers = [buffer for network in networks for buffer in network.buffers()]
-        self._before = [buffer.clone() for buffer in self._buffers]
+    def __init__(self, network: nn.Module) -> None:
+        # The layers, because a buffer is another object once its layer was brought to a device
+        self._layers = [
+            layer for layer in network.modules() if any(True for _ in layer.buffers(recurse=False))
+        ]
+        self._before: list[Tensor] = []
+
+    def all(self) -> list[Tensor]:
+        return [buffer for layer in self._layers for buffer in layer.buffers(recurse=False)]
+
+    def keep(self) -> None:
+        """Remember the values that they have now."""
+        self._before = [buffer.clone() for buffer in self.all()]
 
     def restore_unless(self, taken: Tensor) -> None:
-        for buffer, before in zip(self._buffers, self._before, strict=True):
+        for buffer, before in zip(self.all(), self._before, strict=True):
             buffer.copy_(torch.where(taken, buffer, before))
 
 

@@ -2,7 +2,6 @@
 
 import torch
 
-from esrgan.training.learner import Buffers
 from esrgan.training.stage import Stage, Values, accumulate, target
 from esrgan.types import Batch
 
@@ -13,7 +12,6 @@ class PSNRTraining(Stage):
     def training_step(self, batch: Batch, batch_idx: int) -> Values:
         """Update the weights and their EMA; returns what is logged, on the device."""
         parts = self.begin(batch)
-        before = Buffers(self.generator)
         averaging = self.learner.begin(passes=len(parts))
         values: Values = {}
         for images in parts:
@@ -25,5 +23,5 @@ class PSNRTraining(Stage):
             self.manual_backward(torch.stack(list(terms.values())).sum())
             accumulate(values, terms)
         averaging.send(values.values())
-        taken, norm = self.learner.update(averaging, before=before, iteration=self.iteration)
+        taken, norm = self.learner.update(averaging, iteration=self.iteration)
         return self.end(values | {"gradient_norm": norm, "skipped": ~taken})

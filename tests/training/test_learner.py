@@ -77,8 +77,9 @@ def test_the_counts_are_part_of_the_saved_state(optimizer) -> None:
 def test_buffers_get_their_values_back_where_a_step_was_skipped() -> None:
     norm = nn.BatchNorm2d(1)
     for taken, expected in ((True, 2.0), (False, 1.0)):
-        norm.running_mean.fill_(1.0)
         buffers = Buffers(norm)
+        norm.running_mean.fill_(1.0)
+        buffers.keep()
         norm.running_mean.fill_(2.0)
         buffers.restore_unless(torch.tensor(taken))
         assert norm.running_mean.item() == expected
