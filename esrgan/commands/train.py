@@ -167,13 +167,15 @@ def _trainer(cfg: "DictConfig", stage: "Stage", after_iteration: "AfterIteration
     from hydra.utils import instantiate
     from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
-    from esrgan.training import FirstIteration, compile_parts
+    from esrgan.training import FirstIteration, compile_parts, record_generator
 
     # Lightning would queue the job again by itself, and save in the middle of whatever it does
     plugins = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else None
     callbacks = [*([FirstIteration()] if cfg.compile else []), after_iteration]
     trainer: Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=False, plugins=plugins)
     compile_parts(stage, cfg.compile, device=trainer.strategy.root_device)
+    if cfg.cuda_graph:
+        record_generator(stage, trainer)
     return trainer
 
 

@@ -37,6 +37,7 @@ class Settings:
     longest_wait: float
     precision: str
     compile: bool | str
+    cuda_graph: bool
     deterministic: bool
     log_every: int
     generator: dict[str, Any]
@@ -97,6 +98,7 @@ SAYS: Mapping[str, Say] = {
     "content": _HANDLING,  # what is behind other settings: `changes.CONTENT`
     "name": _HANDLING,
     "log_every": _HANDLING,
+    "cuda_graph": _SHOWN,  # the same kernels, started otherwise
     "metrics": _HANDLING,
     "checkpoints": _HANDLING,
     "logger": _HANDLING,

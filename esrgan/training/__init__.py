@@ -7,6 +7,7 @@ from esrgan.training.after_iteration import AfterIteration as AfterIteration
 from esrgan.training.checkpointing import Checkpointing as Checkpointing
 from esrgan.training.compiling import FirstIteration as FirstIteration
 from esrgan.training.compiling import compile_parts as compile_parts
+from esrgan.training.cuda_graph import record_generator as record_generator
 from esrgan.training.feed import Feed as Feed
 from esrgan.training.gan import AdversarialTerm as AdversarialTerm
 from esrgan.training.gan import GANTraining as GANTraining

@@ -118,7 +118,7 @@ class GANTraining(Stage):
         opposite: Values = {}
         squares = parts[0].lq.new_zeros(2)  # squared norms of the gradients' two parts at sr
         for images in parts:
-            sr = self._sr(images)
+            sr = self.enlarge(images)
             leaf = sr.detach().requires_grad_()
             # Each loss sends its gradient as far as the images and is forgotten: VGG and
             # discriminator need their memory one after the other, and the parts can be compared.
@@ -145,7 +145,7 @@ class GANTraining(Stage):
         values: Values = {}
         for images in parts:
             with torch.no_grad():
-                sr = self._sr(images)
+                sr = self.enlarge(images)
             logits = self._logits(target(self.adversarial, images)), self._logits(sr)
             accumulate(values, self._discriminator_gradient(*logits))
         averaging.send(values.values())
@@ -154,10 +154,6 @@ class GANTraining(Stage):
     def _update_discriminator(self, averaging: Averaging) -> Values:
         taken, norm = self.opponent.update(averaging, iteration=self.iteration)
         return {"discriminator_gradient_norm": norm, "discriminator_skipped": ~taken}
-
-    def _sr(self, images: Prepared) -> Tensor:
-        sr: Tensor = self.generator(images.lq)
-        return sr.to(images.gt.dtype)  # the losses are computed in full precision
 
     def _content_gradient(self, sr: Tensor, images: Prepared) -> tuple[Tensor, Values]:
         """The gradient at sr of all losses but the adversarial one, and these losses."""

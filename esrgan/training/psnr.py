@@ -15,8 +15,7 @@ class PSNRTraining(Stage):
         averaging = self.learner.begin(passes=len(parts))
         values: Values = {}
         for images in parts:
-            # The losses are computed in full precision
-            sr = self.generator(images.lq).to(images.gt.dtype)
+            sr = self.enlarge(images)
             terms = {
                 k: loss(sr, target(loss, images)) / len(parts) for k, loss in self.losses.items()
             }

@@ -95,6 +95,16 @@ class Stage(LightningModule):
         self.losses = nn.ModuleDict({k: v for k, v in losses.items() if v is not None})
         self.num_micro_batches, self.seed, self.prepare = num_micro_batches, seed, prepare
         self.iteration = 0
+        self.recorded: Callable[[Tensor], Tensor] | None = None
+
+    def enlarge(self, images: Prepared) -> Tensor:
+        """The generator's sr of a part of a batch, in the number format of the gt.
+
+        The losses are computed in full precision. A GPU may do it by what it has `recorded`.
+        """
+        generate = self.generator if self.recorded is None else self.recorded
+        sr: Tensor = generate(images.lq)
+        return sr.to(images.gt.dtype)
 
     @property
     def generator(self) -> nn.Module:

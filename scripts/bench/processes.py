@@ -20,20 +20,18 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from bench.link import LOOPBACK, SLOW, Link, Network
-from bench.result import Cell, Table
-from bench.sizes import PAPER, Sizes
-from bench.steps import (
-    RANDOM_VGG,
+from bench.plain import (
     Step,
     batches,
-    experiment,
     four_passes,
     images_of,
     networks_of,
     plain_gan,
     plain_psnr,
-    train,
 )
+from bench.result import Cell, Table
+from bench.sizes import PAPER, Sizes
+from bench.steps import RANDOM_VGG, experiment, train
 from bench.traffic import ON_ONE_GPU, traffic, traffic_table, waiting
 from bench.turns import AfterIteration, worker
 from esrgan.training.batch_norm import synchronise_batch_norm

@@ -25,7 +25,7 @@ LINKS = (
     Link("NVLink 4", latency=3e-6, bandwidth=450e9),
 )
 # Seconds of a step with 16 patches of 128 on one H200: experiments/README.md
-ON_ONE_GPU = {"PSNR": 0.131, "GAN": 0.147}
+ON_ONE_GPU = {"PSNR": 0.114, "GAN": 0.123}
 
 
 class Traffic(NamedTuple):

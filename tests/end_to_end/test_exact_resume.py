@@ -70,11 +70,14 @@ def test_a_run_in_bfloat16_killed_three_times_ends_bit_identical(server, setting
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize(
+    ("precision", "cuda_graph"), [("32-true", False), ("bf16-mixed", False), ("bf16-mixed", True)]
+)
 def test_a_gan_run_on_a_gpu_killed_once_ends_bit_identical(
-    server, gan_settings, tmp_path, precision
+    server, gan_settings, tmp_path, precision, cuda_graph
 ):
     on_a_gpu = gan_settings | {"trainer.accelerator": "gpu", "precision": precision}
+    on_a_gpu |= {"cuda_graph": cuda_graph}
     for name in ("whole", "again", "killed"):
         (tmp_path / name).mkdir()
     for name in ("whole", "again"):

@@ -76,6 +76,7 @@ def test_nothing_differs_from_itself():
         ("validation.every", 3, Change.FREE),
         ("logger.wandb.project", "a", Change.FREE),
         ("trainer.devices", 4, Change.FREE),
+        ("cuda_graph", True, Change.FREE),
         ("iterations", 200, Change.LONGER),
         ("iterations", 50, Change.FROM_HERE),
         ("training.optimizer.lr", 2e-4, Change.FROM_HERE),

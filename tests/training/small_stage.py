@@ -44,10 +44,15 @@ def batches(count: int, size: int = 4) -> list[dict[str, Tensor]]:
     return [{"lq": images(4), "gt": images(8)} for _ in range(count)]
 
 
-def fit(stage: Stage, data: list[dict[str, Tensor]], precision: str = "32-true") -> Stage:
+def fit(
+    stage: Stage,
+    data: list[dict[str, Tensor]],
+    precision: str = "32-true",
+    accelerator: str = "cpu",
+) -> Stage:
     quiet = dict.fromkeys(
         ["logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"], False
     )
-    trainer = Trainer(accelerator="cpu", max_epochs=1, precision=precision, **quiet)
+    trainer = Trainer(accelerator=accelerator, max_epochs=1, precision=precision, **quiet)
     trainer.fit(stage, DataLoader(data, batch_size=None))
     return stage

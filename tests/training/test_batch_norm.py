@@ -53,7 +53,8 @@ def pytorchs_is_ours() -> None:
     inputs = [mine, layer.weight, layer.bias]
     losses = [output.square().sin().sum() for output in (theirs, ours)]
     gradients = [torch.autograd.grad(loss, inputs) for loss in losses]
-    torch.testing.assert_close(*gradients)
+    # sums of float32 in another order
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
 
 
 def test_two_processes_normalise_as_one_does(tmp_path) -> None:
