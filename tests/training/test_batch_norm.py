@@ -63,7 +63,7 @@ def test_two_processes_normalise_as_one_does(tmp_path) -> None:
 
 @pytest.mark.gpu
 def test_on_a_gpu_pytorchs_form_normalises_as_ours(tmp_path) -> None:
-    in_two_processes(pytorchs_is_ours, tmp_path, start_method="spawn")
+    in_two_processes(pytorchs_is_ours, tmp_path)
 
 
 def test_synchronised_batch_norm_of_one_process_is_batch_norm() -> None:

@@ -87,8 +87,7 @@ def steps_of_one_of_two_processes() -> None:
 
 @pytest.mark.slow
 def test_a_message_between_processes_is_not_compiled(tmp_path):
-    """Not in forks: the compiler leaves threads behind, which these would wait for."""
-    in_two_processes(steps_of_one_of_two_processes, tmp_path, start_method="spawn")
+    in_two_processes(steps_of_one_of_two_processes, tmp_path)
 
 
 def fit_here(stage):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from multiprocessing import set_forkserver_preload
 from pathlib import Path
 
 import torch
@@ -13,15 +14,15 @@ from esrgan.training.ranks import rank
 COUNT = 2
 
 
-def in_two_processes(
-    function: Callable[[], None], folder: Path, *, start_method: str = "fork"
-) -> None:
-    """What the function raises in one of them is raised here.
+def in_two_processes(function: Callable[[], None], folder: Path) -> None:
+    """What the function, which is a module's, raises in one of them is raised here.
 
-    A fork takes 0.1 s, "spawn" 5 s; on a GPU only the latter works.
+    They are forks of a process that has imported what takes seconds and done nothing: in those of
+    this one, neither a GPU nor, once the compiler was used here, a gradient can be had.
     """
+    set_forkserver_preload(["esrgan.training"])
     store = str(folder / "store")
-    multiprocessing.start_processes(_join, (function, store), COUNT, start_method=start_method)
+    multiprocessing.start_processes(_join, (function, store), COUNT, start_method="forkserver")
 
 
 def _join(number: int, function: Callable[[], None], store: str) -> None:
