@@ -26,7 +26,8 @@ def test_jpeg_alone_is_what_an_encoder_makes_of_the_picture_in_its_place(photo):
     drawn = set()
     for number in range(40):
         lq = degrader(photo, number)
-        (jpeg,) = (s for _, s in degrader.draw(number).steps if isinstance(s, DrawnJpeg))
+        ((_, jpeg),) = degrader.draw(number).steps
+        assert isinstance(jpeg, DrawnJpeg)
         assert (jpeg.codec, 10 <= jpeg.quality <= 95) == ("jpeg", True)
         options = [cv2.IMWRITE_JPEG_QUALITY, round(jpeg.quality)]
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _FACTORS[jpeg.subsampling]]
@@ -40,3 +41,11 @@ def test_jpeg_alone_is_what_an_encoder_makes_of_the_picture_in_its_place(photo):
 def test_every_degradation_keeps_the_size_at_scale_1(photo, name):
     degrader = Degrader(degradation=preset(name), scale=1, seed=0)
     assert degrader(photo, 3).shape == photo.shape
+
+
+@pytest.mark.parametrize("steps", ["jpeg_1", "blur_1,noise_1"])
+def test_what_leaves_the_size_as_it_is_is_for_scale_1_alone(steps):
+    degradation = preset("jpeg", f"orders.0.steps=[{steps}]")
+    Degrader(degradation=degradation, scale=1, seed=0)
+    with pytest.raises(ValueError, match=r"at scale 2 one of the steps must be a FinalResize; or"):
+        Degrader(degradation=degradation, scale=2, seed=0)
