@@ -269,6 +269,24 @@ def test_the_other_networks_of_real_esrgan_are_trained_as_for_photographs(
     assert found - said_again - repeats == changed
 
 
+@pytest.mark.parametrize(
+    ("experiment", "parent", "changed"),
+    [
+        ("rrdb_x2", "rrdb_psnr", {"scale", "train_set", "init_from", "init_partial"}),
+        # the options of x3 of BasicSR's MSRResNet: patches of 96, from the weights of x4
+        ("rrdb_x3", "rrdb_psnr", {"scale", "train_set", "init_from", "init_partial", "patch_size"}),
+        ("rrdb_x1_dejpeg", "rrdb_x1_restore", {"train_set", "validation_set"}),
+    ],
+)
+def test_other_scales_are_trained_as_their_parents(
+    experiment: str, parent: str, changed: set[str]
+) -> None:
+    made_or_repeated = ("data", "degradations", "prepare", "validation")
+    found = {key for key in differences(experiment, parent) if not key.endswith(".scale")}
+    found = {key for key in found if key.split(".")[0] not in made_or_repeated}
+    assert {key for key in found if not key.startswith("training.prepare")} == changed
+
+
 def test_fine_tuning_is_slow_validated_often_and_starts_from_both_public_networks() -> None:
     cfg = composed("realesrgan_finetune")
     assert cfg.training.optimizer.lr == cfg.training.discriminator.optimizer.lr == 5e-5

@@ -1,7 +1,7 @@
 r"""Score methods on benchmarks by the protocol of the papers, which the output names.
 
 METHOD is one of
-  bicubic   MATLAB's bicubic interpolation, of R, G and B
+  bicubic   MATLAB's bicubic interpolation, of R, G and B; at scale 1, the damaged image itself
   bicubic-y the same of Y alone, shrunk and enlarged without rounding: the rows of most papers
   FILE      weights of a generator: .pth, .safetensors or a checkpoint of a run
   RUN       the folder of a run: its newest release or checkpoint
@@ -43,7 +43,13 @@ from esrgan.errors import refuse_alone, refuse_below_one, report_errors
 from esrgan.evaluation import METRICS, STANDARD, Comparison, Metric, Score, compare
 from esrgan.evaluation.benchmarks import Benchmark, BenchmarkResult, find_methods
 from esrgan.evaluation.ma_scores import DERIVED, NIQE, PI, MaScores, with_parts, with_regions
-from esrgan.evaluation.metrics import NIQE_MODEL, describe_protocol, find_metric, open_metrics
+from esrgan.evaluation.metrics import (
+    NIQE_MODEL,
+    border_of,
+    describe_protocol,
+    find_metric,
+    open_metrics,
+)
 from esrgan.files import GIVE_OVERWRITE, check_target, refuse_existing
 from esrgan.reports import sheet
 from esrgan.reports.page import Page, open_page, size_warning
@@ -113,7 +119,7 @@ def _add_protocol(parser: ArgumentParser) -> None:
     add("--metrics", nargs="+", metavar="NAME", help=text)
     text = "of bicubic, folders, and older RRDB files of x3; default: that of the weights, else 4"
     add("--scale", type=int, help=text)
-    add("--crop", type=int, help="pixels left out on each side; default: the scale")
+    add("--crop", type=int, help="pixels left out on each side; default: the scale; at 1, none")
     text = (
         "MATLAB's bicubic on uint8 images (EDSR, RCAN) or after im2double (ESRGAN, BasicSR); "
         "default: the one that made the low-resolution files, else double"
@@ -189,7 +195,7 @@ def evaluate(arguments: Arguments) -> None:
     device = choose_device(arguments.device)
     weights = {name: source for name, source in sources.items() if source and source.is_file()}
     networks, scale = inputs.open_networks(weights, device=device, scale=arguments.scale)
-    crop = scale if arguments.crop is None else arguments.crop
+    crop = border_of(scale) if arguments.crop is None else arguments.crop
     opened = inputs.open_benchmarks(
         arguments.benchmark, scale=scale, convention=arguments.convention
     )

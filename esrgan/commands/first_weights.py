@@ -35,6 +35,8 @@ def new_generator(cfg: "DictConfig", *, with_weights: bool = True) -> "Generator
     if start:
         report = load_into(generator, start, allow_partial=cfg.init_partial)
         log.info("%s: %s", start, report)
+        if new := len(report.missing) + len(report.mismatched):
+            log.info("what is missing or of another shape (%d) starts from random weights", new)
     return generator
 
 

@@ -10,6 +10,7 @@ from esrgan.data.layouts import benchmark_name, pair_folders
 from esrgan.degradations import CONVENTIONS, shrink_and_enlarge
 from esrgan.evaluation import Method
 from esrgan.evaluation.benchmarks import (
+    BICUBIC,
     BICUBIC_Y,
     Benchmark,
     OfLuminance,
@@ -66,6 +67,11 @@ def _open_method(name: str, source: Path | None, benchmark: Benchmark) -> Method
         paths = match_outputs(list_images(source), benchmark.keys, scale=scale)
         return lambda key, _lq: read_image(paths[key])
     if name == BICUBIC_Y:
+        if scale == 1:
+            raise ValueError(
+                f"{BICUBIC_Y} is made of the ground truth, which it would be at scale 1: take "
+                f"{BICUBIC}, which is the damaged image there"
+            )
         return OfLuminance(partial(shrink_and_enlarge, scale=scale))
     resize = CONVENTIONS[benchmark.convention]
     return lambda _key, lq: resize(lq, scale)
@@ -74,6 +80,8 @@ def _open_method(name: str, source: Path | None, benchmark: Benchmark) -> Method
 def about_methods(sources: Mapping[str, Path | None], benchmark: Benchmark) -> dict[str, str]:
     """What the protocol says of methods: their files, and which bicubic it is."""
     bicubic = f"MATLAB's, {benchmark.convention} convention, of R, G and B"
+    if benchmark.pairs.scale == 1:
+        bicubic = "the damaged image itself, as nothing is enlarged"
     of_y = (
         "MATLAB's, of Y in whole levels, shrunk and enlarged without rounding in between, scored "
         "on Y in whole levels"
@@ -105,6 +113,8 @@ def _open_benchmark(word: str, *, scale: int, convention: str | None) -> Benchma
         chosen = convention or "double"
         pairs = FolderPairs(gt=gt, scale=scale, downscale=CONVENTIONS[chosen])
         origin = f"made here by MATLAB's bicubic, {chosen} convention"
+    elif scale == 1:
+        pairs, origin, chosen = FolderPairs(gt=gt, lq=lq, scale=1), str(lq), convention or "double"
     else:
         pairs = FolderPairs(gt=gt, lq=lq, scale=scale)
         made_by = recognise_bicubic(*pairs.read(0), CONVENTIONS)

@@ -20,6 +20,7 @@ from esrgan.commands import DEVICE_HELP
 from esrgan.commands.inputs import open_benchmarks
 from esrgan.data import list_images, read_image, write_png
 from esrgan.errors import refuse_alone, refuse_below_one, report_errors
+from esrgan.evaluation import border_of
 from esrgan.evaluation.benchmarks import Benchmark
 from esrgan.files import check_target, write_whole
 from esrgan.reports.interpolation_pictures import (
@@ -204,11 +205,12 @@ def _draw(
         pictures[arguments.strip] = comparison_sheet(rows)
     if arguments.curve:
         (benchmark,) = benchmarks
-        pairs, crop = benchmark.pairs, benchmark.pairs.scale
+        pairs, crop = benchmark.pairs, border_of(benchmark.pairs.scale)
         curves = measure_curves(output, pairs, steps=arguments.steps or _STEPS, crop=crop)
+        border = f" without {crop} pixels at each border" if crop else ""
         sys.stdout.write(
-            f"PSNR-Y in dB on {benchmark.name}, mean of {len(pairs)} images without "
-            f"{crop} pixels at each border; low-resolution images: {benchmark.lq_origin}\n\n"
+            f"PSNR-Y in dB on {benchmark.name}, mean of {len(pairs)} images{border}; "
+            f"low-resolution images: {benchmark.lq_origin}\n\n"
             f"{curve_table(curves)}\n"
         )
         panel = Panel(benchmark.name, "alpha", "PSNR-Y in dB", curves)

@@ -19,6 +19,7 @@ from esrgan.data.versions import Version, versions
 from esrgan.signals import ctrl_c_kept_from_new_processes
 from esrgan.types import Image, Resize
 
+_SCALES = (1, 2, 3, 4, 8)  # that there are networks for
 _PER_PROCESS = 2  # sources that are being encoded or wait to be stored: it is what bounds memory
 
 
@@ -45,7 +46,8 @@ class Recipe:
             raise ValueError(f"skip_small ({self.skip_small}) must be at least 1")
         if self.scale == 1 and self.downscale:
             raise ValueError(
-                "at scale 1, lq images made of gt images would be the same: give them (--lq)"
+                "at scale 1, lq images made of gt images would be the same: give them (--lq), or "
+                "have them made while training (--no-lq, then data=blind with degradations)"
             )
         if self.subimages:
             self.subimages.check(self.scale)
@@ -149,8 +151,9 @@ def _parts(
 ) -> Iterator[tuple[str, Image, Image | None]]:
     """Key, gt and lq of each record that is made of a version of the image."""
     key = source.key + version.suffix
-    gt = _crop(version.make(image), recipe.scale)
-    lq = None if recipe.gt_only else _lq_image(gt, source, recipe)
+    whole = version.make(image)
+    gt = _crop(whole, recipe.scale)
+    lq = None if recipe.gt_only else _lq_image(gt, source, recipe, whole.shape[:2])
     if recipe.subimages is None:
         yield key, gt, lq
         return
@@ -168,7 +171,8 @@ def _crop(gt: Image, scale: int) -> Image:
     return gt[: scale * height, : scale * width]
 
 
-def _lq_image(gt: Image, source: Source, recipe: Recipe) -> Image:
+def _lq_image(gt: Image, source: Source, recipe: Recipe, whole: tuple[int, ...]) -> Image:
+    """The lq image of a gt image that was `whole` before it was cropped."""
     if source.lq:
         lq = read_image(source.lq)
     else:
@@ -176,9 +180,12 @@ def _lq_image(gt: Image, source: Source, recipe: Recipe) -> Image:
         lq = recipe.downscale(gt, 1 / recipe.scale)
     height, width = gt.shape[0] // recipe.scale, gt.shape[1] // recipe.scale
     if lq.shape != (height, width, 3):
+        divided = f" divided by {recipe.scale}" if recipe.scale > 1 else ""
+        fitting = (s for s in _SCALES if lq.shape[:2] == (whole[0] // s, whole[1] // s))
+        hint = "".join(f"; it fits --scale {s}" for s in fitting)
         raise ValueError(
             f"its lq image is {lq.shape[0]}x{lq.shape[1]}, but must be {height}x{width}, which is"
-            f" the size of the gt image ({gt.shape[0]}x{gt.shape[1]}) divided by {recipe.scale}"
+            f" the size of the gt image ({gt.shape[0]}x{gt.shape[1]}){divided}{hint}"
         )
     return lq
 

@@ -140,9 +140,10 @@ class FolderPairs:
     def _check_sizes(self) -> None:
         remainder = self._gt_sizes - self._lq_sizes * self.scale
         fits = (remainder >= 0) & (remainder < self.scale) & (self._lq_sizes > 0)
+        rule = f"{self.scale} times" if self.scale > 1 else "the size of"
         raise_any(
-            f"{self.key(index)}: gt is {_text(self._gt_sizes[index])}, which is not {self.scale} "
-            f"times lq, {_text(self._lq_sizes[index])}: replace one, or correct scale"
+            f"{self.key(index)}: gt is {_text(self._gt_sizes[index])}, which is not {rule} lq, "
+            f"{_text(self._lq_sizes[index])}: replace one, or correct scale"
             for index in np.flatnonzero(~fits.all(axis=1)).tolist()
         )
 

@@ -56,9 +56,9 @@ def find_truths(folders: Sequence[Path]) -> dict[str, Truth]:
     found = [(folder, truth) for folder, truth in found if truth.path not in results]
     if made := sorted(path for path in results if not _SELFEXSR_LQ.search(_stem(path))):
         log.warning("%d images are results of others, left out: %s", len(made), listed(made))
-    halves = _smaller_halves([truth for _, truth in found])
+    halves = _lq_halves([truth for _, truth in found])
     if halves:
-        what = "others of these made smaller, which are left out"
+        what = "others of these made smaller or worse, which are left out"
         log.warning("%d images are %s: %s", len(halves), what, listed(sorted(halves)))
     by_stem: dict[str, list[tuple[str, Truth]]] = defaultdict(list)
     for folder, truth in found:
@@ -108,7 +108,7 @@ def find_partners(
                 partners[found] = path
     for key in sorted(truths.keys() - partners.keys()):
         stem = truths[key].path.stem
-        add = f"{stem} or {stem}x{scale}"
+        add = f"{stem} or {stem}x{scale}" if scale > 1 else f"another {stem}"
         problems.append(f"{truths[key].path} has no lq image: add {add}, or remove it")
     raise_any(problems)
     return partners
@@ -194,11 +194,12 @@ def _selfexsr_results(paths: Iterable[Path]) -> set[Path]:
     return found
 
 
-def _smaller_halves(truths: Sequence[Truth]) -> set[Path]:
-    """Low-resolution images beside what they were made of, whose size is theirs times a scale.
+def _lq_halves(truths: Sequence[Truth]) -> set[Path]:
+    """Low-quality images beside what they were made of, whose size is theirs times a scale.
 
-    They are known by the ending of their name, or have the same name and are in a folder for such.
-    Headers are read of these and of those whose names they have, of no other files.
+    They are known by the ending of their name, or have the same name and are in a folder for such;
+    those of the same size (scale 1) by the folder alone. Headers are read of these and of those
+    whose names they have, of no other files.
     """
     groups: dict[str, list[Truth]] = defaultdict(list)
     for truth in truths:
@@ -208,13 +209,10 @@ def _smaller_halves(truths: Sequence[Truth]) -> set[Path]:
         suspects = [t for t in group if _bare(_stem(t.path), gt="") != _stem(t.path) or _is_lq(t)]
         if suspects and len(group) > 1:
             sizes = {truth.path: _size(truth.path) for truth in group}
-            made = {(size, s) for p in sizes for s in _SCALES for size in _shrunk(sizes[p], s)}
-            halves |= {
-                truth.path
-                for truth in suspects
-                for scale in _SCALES
-                if (sizes[truth.path], scale) in made
-            }
+            made = {size for p in sizes for s in _SCALES for size in _shrunk(sizes[p], s)}
+            clean = {sizes[truth.path] for truth in group if not _is_lq(truth)} - {None}
+            halves |= {t.path for t in suspects if sizes[t.path] in made}
+            halves |= {t.path for t in suspects if _is_lq(t) and sizes[t.path] in clean}
     return halves
 
 

@@ -20,9 +20,13 @@ class Degrader:
     Args:
         scale: of the network; the sides of a ground truth are multiples of it.
         seed: in [0, 2**64).
+
+    Raises:
+        ValueError: the degradation leaves the size as it is, and the scale is not 1.
     """
 
     def __init__(self, *, degradation: Degradation, scale: int, seed: int) -> None:
+        degradation.check_scale(scale)
         self.degradation, self.scale, self.seed = degradation, scale, seed
 
     def draw(self, number: int) -> Draws:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from esrgan.degradations.dice import Dice
-from esrgan.degradations.resizing import FinalResize
+from esrgan.degradations.resizing import FinalResize, Resize
 from esrgan.degradations.rules import check_share
 from esrgan.degradations.steps import Drawn, Size, Step
 from esrgan.errors import listed, suggestion
@@ -80,13 +80,24 @@ class Degradation:
                     f"{KEY}.orders names {name}, which is not among its steps: {known}"
                 )
         final = [name for name in order.steps if isinstance(self.steps[name], FinalResize)]
-        after = order.steps[order.steps.index(final[0]) + 1 :] if final else ()
-        changes = [name for name in after if self.steps[name].smallest(2.0, 1.0) != 2]
-        if len(final) != 1 or changes:
+        after = order.steps[order.steps.index(final[0]) + 1 :] if final else order.steps
+        changes = [name for name in after if _may_change_size(self.steps[name])]
+        if len(final) > 1 or changes:
             raise ValueError(
                 f"{KEY}.orders has {listed(order.steps)}: exactly one of the steps must be a "
-                "FinalResize, and none after it may change the size"
+                "FinalResize, and none after it may change the size; where none at all changes it "
+                "(scale 1), none is needed"
             )
+
+    def check_scale(self, scale: int) -> None:
+        """Raises ValueError where an order makes no image smaller, and the scale is not 1."""
+        for order in self.orders:
+            makes = any(isinstance(self.steps[name], FinalResize) for name in order.steps)
+            if scale != 1 and not makes:
+                raise ValueError(
+                    f"{KEY}.orders has {listed(order.steps)}, which leave the size as it is: at "
+                    f"scale {scale} one of the steps must be a FinalResize; or give scale=1"
+                )
 
     def draw(self, seed: int, number: int) -> Draws:
         """What is done to the sample of a number: the same in every process, batch and restart."""
@@ -118,6 +129,10 @@ class Degradation:
                     return False
                 side = step.smallest(side, lq)
         return True
+
+
+def _may_change_size(step: Step) -> bool:
+    return isinstance(step, Resize) or step.smallest(2.0, 1.0) != 2
 
 
 @contextmanager

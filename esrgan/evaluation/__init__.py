@@ -10,6 +10,7 @@ from esrgan.evaluation.full_reference import ssim_y as ssim_y
 from esrgan.evaluation.metrics import METRICS as METRICS
 from esrgan.evaluation.metrics import STANDARD as STANDARD
 from esrgan.evaluation.metrics import Metric as Metric
+from esrgan.evaluation.metrics import border_of as border_of
 from esrgan.evaluation.metrics import find_metric as find_metric
 from esrgan.evaluation.metrics import open_metrics as open_metrics
 from esrgan.evaluation.niqe import load_niqe_model as load_niqe_model

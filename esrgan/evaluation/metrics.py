@@ -204,6 +204,15 @@ def find_metric(name: str) -> Metric:
     raise ValueError(f"{name} is not a metric: {suggestion(name.upper(), METRICS)}")
 
 
+def border_of(scale: int) -> int:
+    """Pixels that papers leave out on each side: as many as the scale, and none at 1.
+
+    What an enlargement does at its border is of no interest; restored pictures are compared whole
+    (SwinIR, arXiv:2108.10257, and FBCNN, arXiv:2109.14573, in their code).
+    """
+    return scale if scale > 1 else 0
+
+
 def open_metrics(
     metrics: Iterable[str | Metric],
     *,
@@ -253,12 +262,13 @@ def describe_protocol(
     others = sorted(set(metrics).difference(known), key=lambda metric: metric.name)
     metrics = [*(metric for metric in known if metric in metrics), *others]
     on_y = any(metric.name.endswith("-Y") or metric.name == "NIQE" for metric in metrics)
+    cut = f"cut at the bottom and right to multiples of {scale}"
     return {
         "scale": f"x{scale}",
-        "low-resolution images": lq,
-        "ground truth": f"cut at the bottom and right to multiples of {scale}",
+        "low-resolution images" if scale > 1 else "damaged images": lq,
+        "ground truth": cut if scale > 1 else "whole",
         "results": "clamped to [0, 1], times 255, rounded to uint8 RGB",
-        "border": f"{crop} pixels left out on each side",
+        "border": f"{crop} pixels left out on each side" if crop else "none left out",
         **({"Y": _Y} if on_y else {}),
         **{m.name.removesuffix("-Y").removesuffix("-RGB"): m.about for m in metrics},
         "mean": "of the values of the images",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from esrgan.evaluation import Method, compare, open_metrics
+from esrgan.evaluation import Method, border_of, compare, open_metrics
 from esrgan.evaluation.benchmarks import GROUND_TRUTH as GT
 from esrgan.reports.differences import find_differences
 from esrgan.reports.sheet import HeaderLine, SheetRow, comparison_sheet, most_different_window
@@ -71,7 +71,7 @@ def caption(figure: Figure) -> str:
 
 
 def _rows(figure: Figure) -> Iterator[SheetRow]:
-    metrics = open_metrics(figure.metrics, crop=figure.scale)
+    metrics = open_metrics(figure.metrics, crop=border_of(figure.scale))
     for comparison in compare(figure.methods, figure.pairs, metrics):
         sys.stderr.write(f"{comparison.key}\n")
         captions = {GT: comparison.key}

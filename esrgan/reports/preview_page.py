@@ -21,7 +21,7 @@ _BARS = 24
 
 KNOWN_STRENGTHS = {"published": (23.9, 20.9), "photo": (26.2, 21.9), "compression": (28.2, 24.9)}
 """Median and tenth percentile in dB, of 90 draws on three photographs, of the code that each preset
-has its numbers from."""
+has its numbers from; at scale 4."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def steps_sheet(stages: Sequence[tuple[str, Image]], *, columns: int = 4) -> Ima
 def strength_lines(values: Sequence[float]) -> str:
     """Median and tenth percentile, beside those that are known."""
     rows = [
-        f"  {row['name']:14}{row['median']:5.1f} dB, a tenth below {row['tenth']:.1f} dB"
+        f"  {row['name']:17}{row['median']:5.1f} dB, a tenth below {row['tenth']:.1f} dB"
         for row in _rows(values)
     ]
     return "\n".join(
@@ -93,7 +93,7 @@ def write_preview_page(
 
 
 def _rows(values: Sequence[float]) -> list[dict[str, Any]]:
-    known = {name: {"median": m, "tenth": t} for name, (m, t) in KNOWN_STRENGTHS.items()}
+    known = {f"{k} (x4)": {"median": m, "tenth": t} for k, (m, t) in KNOWN_STRENGTHS.items()}
     this = {"median": float(np.median(values)), "tenth": float(np.percentile(values, 10))}
     return [{"name": name, **row} for name, row in ({"this": this} | known).items()]
 

@@ -216,6 +216,8 @@ def _fits(value: object, annotation: object) -> bool:
     """Whether a plain value can be meant by an annotation; only plain types are judged."""
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
         return any(_fits(value, option) for option in typing.get_args(annotation))
+    if isinstance(value, Mapping) and "_target_" in value:
+        return True  # what it builds is not known before
     if annotation is None or annotation is type(None):
         return value is None
     if annotation is float:

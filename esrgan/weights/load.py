@@ -1,6 +1,7 @@
 """Networks from weight files."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -40,13 +41,20 @@ class MatchReport:
             f"{key} (file {'x'.join(map(str, in_file))}, network {'x'.join(map(str, in_network))})"
             for key, (in_file, in_network) in self.mismatched.items()
         )
-        lines = [f"{len(self.matched)} of the network's {num_in_network} tensors fit"]
+        fit = "" if self.complete or not self.matched else f": {_parts(self.matched)}"
+        lines = [f"{len(self.matched)} of the network's {num_in_network} tensors fit{fit}"]
         kinds = {"missing from the file": self.missing, "not in the network": self.unexpected}
         for what, keys in (kinds | {"of another shape": shapes}).items():
             more = ", …" if len(keys) > _NUM_NAMED else ""
             if keys:
                 lines.append(f"{len(keys)} {what}: {', '.join(keys[:_NUM_NAMED])}{more}")
         return "\n".join(lines)
+
+
+def _parts(keys: Iterable[str]) -> str:
+    """The network's parts that keys are of, and how many of each: body 690, conv_first 1."""
+    counts = Counter(key.split(".")[0] for key in keys)
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def load_generator(
@@ -93,6 +101,12 @@ def load_discriminator(path: Path | str) -> Discriminator:
 
 def load_into(network: Generator, path: Path | str, *, allow_partial: bool) -> MatchReport:
     """Start a network from the weights of a file, in place; `allow_partial`: from those that fit.
+
+    A tensor fits where name and shape are the network's; the others keep what the network has. From
+    x4 to RRDB of x2 and x1 that is all but the weight of the first convolution, which folds pixels
+    into more channels, as Real-ESRGAN's x2 began; to x3 all but the second enlargement, the first
+    being taken for that by 3, as the authors' MSRResNet of x3 began (BasicSR). Where an enlargement
+    has another shape (pixel-shuffle), it is not taken.
 
     When an error is raised, the network is as it was.
 

@@ -65,7 +65,7 @@ def test_text_that_hydra_takes_for_something_else_is_refused(error, word, value)
         ("training.adversary.weight=1", "was renamed: give training.losses.adversarial and"),
         ("validation.metrics.psnr_y=1", "was renamed: give metrics=[PSNR-Y,...]; CHANGELOG.md"),
         ("validation=gan", "validation/gan was renamed: give metrics=[PSNR-Y,SSIM-Y"),
-        ("generator.unshuffle=2", "but can be: give +generator.unshuffle=VALUE"),
+        ("training.optimizer.amsgrad=true", "but can be: give +training.optimizer.amsgrad=VALUE"),
         ("generator=rrdb", "generator/rrdb does not exist: did you mean rrdb_23?"),
         ("train_set=~/data", f"leaves ~ as it is after a =: give train_set={Path.home()}/data"),
     ],

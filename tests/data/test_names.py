@@ -123,7 +123,7 @@ def test_low_resolution_halves_are_left_out_and_said(tmp_path, said, gt, lq, end
         "a": tmp_path / gt / "a.png",
         "b": tmp_path / gt / "b.png",
     }
-    assert "2 images are others of these made smaller, which are left out" in said()
+    assert "2 images are others of these made smaller or worse, which are left out" in said()
 
 
 def test_what_only_looks_like_a_half_is_kept(tmp_path, said):

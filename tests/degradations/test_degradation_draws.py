@@ -131,7 +131,7 @@ def test_weights_and_ranges_are_kept():
         ("shared_among=0", r"degradations.shared_among \(0\) must be at least 1"),
         ("orders.0.probability=0.4", r"degradations.orders have probabilities that sum to 0.9"),
         ("orders.0.steps=[blur_1,sink]", r"orders names sink, which is not among .*sinc\?"),
-        ("orders.0.steps=[blur_1,noise_1]", r"exactly one of the steps must be a FinalResize"),
+        ("orders.0.steps=[resize_1,noise_1]", r"exactly one of the steps must be a FinalResize"),
         ("orders.0.steps=[resize_3,resize_1]", r"none after it may change the size"),
     ],
 )

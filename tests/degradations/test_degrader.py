@@ -35,7 +35,7 @@ def prepare(of: Degrader, **changes) -> Degrade:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_sample_is_the_same_in_every_batch_and_process(name):
-    gt, of = photographs(16), degrader(name)
+    gt, of = photographs(16), degrader(name, scale=1 if name == "jpeg" else 4)
     step = prepare(of)
     numbers = list(range(100, 116))
     whole = step(batch(gt, numbers), torch.float32)
@@ -71,8 +71,10 @@ def test_autocast_changes_nothing():
     assert torch.equal(found.sharp, expected.sharp)
 
 
-@pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [(n, scale) for n in PRESETS for scale in (1, 2, 3, 4) if n != "jpeg" or scale == 1],
+)
 def test_lq_and_gt_show_the_same_place_at_every_scale(name, scale):
     """The mean colours of a smooth picture are where they were, within the noise."""
     ramp = np.linspace(30, 220, 96, dtype=np.float32)

@@ -117,6 +117,9 @@ def home(tmp_path: Path) -> Path:
     for place in ("data/Set5/HR", "Set5/HR", "BSDS20", "data/Set14/HR", "data/sample/held_out"):
         images(place, "baby bird", (112, 208))
     shutil.copytree(tmp_path / "data/Set5/HR", tmp_path / "results/RCANplus_x4")
+    for place in ("data/mine", "data/mine_x1_held_out"):  # of one size, clean and damaged
+        for half in ("gt", "lq"):
+            images(f"{place}/{half}", "a b", (40, 48))
     images("photos", "a", (12, 16))
     images("lq", "a", (24, 28))
     images("", "baby", (24, 28))
@@ -194,6 +197,11 @@ class Reader:
             settings |= SMALL_RRDB
         if ("light" in experiment and not is_gan) or experiment in ("quickstart", "mine"):
             settings |= {"schedule.warmup_iterations": 1}
+        if experiment.startswith("rrdb_x1"):
+            settings |= {"init_from": "null", "schedule.warmup_iterations": 1}  # a download
+        if experiment == "quickstart_dejpeg":
+            del settings["generator.num_blocks"], settings["generator.growth_channels"]
+            settings |= {"generator.num_convs": 2, "schedule.warmup_iterations": 1}
         if "generator" in given:  # that of a file has no settings
             settings = {k: v for k, v in settings.items() if not k.startswith("generator.")}
         name = given.get("name", experiment)

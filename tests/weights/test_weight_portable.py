@@ -27,11 +27,13 @@ OPTIONS = {
     "batch_norm": [False, True],
     "batch_norm_hr": [False, True],
     "activation": ["prelu", "relu", "leaky_relu"],
+    "unshuffle": [1, 2],
     "initialise": [],  # nothing of it is left in a file
 }
 SCALES = {"MSRResNet": [2, 3, 4], "SRVGGNetCompact": [1, 2, 3, 4]}
-UNSHUFFLED = [{"scale": 1, "unshuffle": 1}, {"scale": 2, "unshuffle": 1}, {"unshuffle": 2}]
-UNSHUFFLED += [
+UNSHUFFLED = [
+    {"scale": 1, "unshuffle": 1},
+    {"scale": 2, "unshuffle": 1},
     {"scale": 2, "unshuffle": 4},
     {"scale": 1, "unshuffle": 8},
     {"scale": 1, "unshuffle": 3},
