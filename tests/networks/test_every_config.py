@@ -55,7 +55,7 @@ def names(group: str) -> list[str]:
     return sorted(p.stem for p in (CONFIGS / group).glob("*.yaml") if p.stem not in SPECIAL)
 
 
-SPECIAL = ("from_file", "none")  # which have no network of their own
+SPECIAL = ("from_file", "none", "spandrel")  # which have no network of their own
 
 
 def build(group: str, name: str, **changes: object) -> nn.Module:

@@ -1,0 +1,186 @@
+"""What surroundings a network takes into account, measured where no formula tells it.
+
+A formula is for convolutions (`stages.Footprint`). Attention looks as far as its windows and their
+shifts let it, pooling over the image as far as there is one. Here a network is asked itself: how
+much does the middle of a picture change when less of what is around it is there?
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+from weakref import WeakKeyDictionary, finalize
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from esrgan.errors import NonFiniteOutputError
+from esrgan.inference.network import DIVERGED, computing_exactly
+
+_CORE = 16  # side of what is looked at, in pixels of the input
+_FARTHEST = 128  # pixels around it, at most: some seconds of a large network on a CPU
+_PERIODS = (1, 2, 4, 8, 16, 32, 3, 6, 12, 24, 7, 10, 20)  # of windows; those of powers of 2 first
+_BRIGHTNESS = 0.3, 0.7  # of the rings of the picture that is tried with
+_LEVEL = 1 / 255
+_ENOUGH = 0.5 * _LEVEL  # rounded, a value is then at most one level off
+
+
+class Surroundings(NamedTuple):
+    """What a network takes into account, in pixels of its input."""
+
+    overlap: int
+    """Around a tile; a multiple of `period`."""
+
+    period: int
+    """Tiles begin at multiples of it, as the network's own windows do."""
+
+    residue: float
+    """By how much of 1 a value still changes with what is farther away; 0: by less than a level."""
+
+    def __str__(self) -> str:
+        if not self.residue:
+            return f"tiles overlap by {self.overlap} pixels (measured)"
+        return (
+            f"its output depends on the whole of a picture (with {self.overlap} pixels around a "
+            f"part, by {self.residue / _LEVEL:.1f} levels of 255): pictures are enlarged whole "
+            "where memory allows; in the tiles of others, seams may be seen"
+        )
+
+
+def measure_surroundings(network: nn.Module, *, scale: int) -> Surroundings:
+    """Found by some passes over parts of one picture, of at most 272 × 272 pixels.
+
+    Args:
+        network: in evaluation mode, of float32.
+        scale: of the network.
+
+    Raises:
+        NonFiniteOutputError: the network's output is not finite.
+    """
+    weights = next(network.parameters())
+    picture = _picture(_CORE + 2 * _FARTHEST + max(_PERIODS)).to(weights)
+
+    def core(distance: int, *, shift: int = 0) -> Tensor:
+        """The middle of the output for `distance` pixels around it, and `shift` more before it."""
+        begin = picture.shape[-1] - _CORE - _FARTHEST - distance - shift
+        part = slice(begin, begin + shift + _CORE + 2 * distance)
+        sr = network(picture[..., part, part])
+        middle = slice((distance + shift) * scale, (distance + shift + _CORE) * scale)
+        return cast(Tensor, sr[..., middle, middle]).clamp(0, 1)
+
+    with computing_exactly(weights.device):
+        if not core(_CORE).isfinite().all():
+            raise NonFiniteOutputError(f"the network's output is not finite: {DIVERGED}")
+        period = _period(core)
+        distance, residue = _distance(core, period)
+    return Surroundings(distance, period, residue)
+
+
+def measure_memory(network: nn.Module) -> float:
+    """The numbers for each pixel of its input that are in memory at once, as far as they are seen.
+
+    Args:
+        network: in evaluation mode.
+    """
+    weights = next(network.parameters())
+    with computing_exactly(weights.device), _Memory() as memory:
+        network(weights.new_zeros(1, 3, 3 * _CORE, 3 * _CORE))
+    numbers: float = memory.peak / (3 * _CORE) ** 2
+    return numbers
+
+
+def _period(core: Callable[..., Tensor]) -> int:
+    """The first that a picture can be shifted by without a change, or with about the least one."""
+    expected = core(2 * _CORE)
+    changes = {}
+    for period in _PERIODS:
+        changes[period] = _change(core(2 * _CORE, shift=period), expected)
+        if changes[period] <= _ENOUGH / 2:
+            return period
+    least = min(changes.values())
+    return next(period for period, change in changes.items() if change <= 1.25 * least)
+
+
+def _distance(core: Callable[..., Tensor], period: int) -> tuple[int, float]:
+    """How much is needed around a tile, and what still changes where even the most is too little.
+
+    Half and three quarters of a distance are compared with the whole of it, which is doubled until
+    they suffice.
+    """
+    farthest = 2 * _CORE
+    while True:
+        half, most, whole = (_up(farthest * part // 4, period) for part in (2, 3, 4))
+        expected = core(whole)
+        if whole > half and _change(core(half), expected) <= _ENOUGH:
+            return half, 0.0
+        left = _change(core(most), expected) if whole > most > half else math.inf
+        if left <= _ENOUGH / 2:
+            return most, 0.0
+        if farthest >= _FARTHEST:
+            return most, left
+        farthest *= 2
+
+
+def _up(pixels: int, period: int) -> int:
+    return math.ceil(pixels / period) * period
+
+
+def _change(first: Tensor, second: Tensor) -> float:
+    return float((first - second).abs().max())
+
+
+def _picture(side: int) -> Tensor:
+    """Noise whose amplitudes fall as those of photographs do, (1, 3, side, side) in [0, 1].
+
+    Around the place that is looked at, rings that become twice as wide are dark and bright in turn:
+    what looks at a whole picture sees quite another one in a part of it.
+    """
+    rng = np.random.default_rng(0)
+    frequencies = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
+    frequencies[0, 0] = 1  # of the mean, which is taken away below
+    planes = np.fft.ifft2(np.fft.fft2(rng.normal(size=(4, side, side))) / frequencies).real
+    noise = planes[0] + 0.3 * planes[1:]
+    noise = (noise - noise.mean()) / noise.std()
+    middle = side - _FARTHEST - _CORE // 2
+    away = np.abs(np.indices((side, side)) - middle).max(axis=0)
+    ring = np.log2(np.maximum(away, 1) / (1.5 * _CORE))
+    brightness = np.where(np.ceil(ring) % 2 == 0, *_BRIGHTNESS)
+    return torch.from_numpy((brightness + 0.15 * noise).clip(0, 1)[None])
+
+
+class _Memory(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's has no types
+    """The most numbers, of tensors made in the block, that were in memory at once."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.peak = self._now = 0
+        self._seen: WeakKeyDictionary[object, int] = WeakKeyDictionary()
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> object:
+        for storage in map(_storage, tree_leaves(args)):  # made before the block: weights
+            if storage is not None:
+                self._seen.setdefault(storage, 0)
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            storage = _storage(leaf)
+            if storage is not None and storage not in self._seen:
+                self._seen[storage] = leaf.numel()
+                self._now += leaf.numel()
+                finalize(storage, self._forget, leaf.numel())
+        self.peak = max(self.peak, self._now)
+        return result
+
+    def _forget(self, numbers: int) -> None:
+        self._now -= numbers
+
+
+def _storage(leaf: object) -> torch.UntypedStorage | None:
+    return leaf.untyped_storage() if isinstance(leaf, Tensor) else None
