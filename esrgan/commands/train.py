@@ -62,12 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     from hydra._internal.utils import get_args_parser
 
-    from esrgan.commands.composition import refuse_numbers_for_text, without_null
+    from esrgan.commands.composition import refuse_numbers_for_text, with_plus, without_null
     from esrgan.hydra_errors import plain_errors
     from esrgan.runs import Settings
 
     configs = configs_folder()
-    words = [without_null(word, configs) for word in words]
+    words = [with_plus(without_null(word, configs)) for word in words]
     arguments = get_args_parser().parse_args(words)
     own = Path(arguments.config_dir) if arguments.config_dir else None
     if own is not None and not own.is_dir():

@@ -24,6 +24,7 @@ _FARTHEST = 128  # pixels around it, at most: some seconds of a large network on
 _PERIODS = (1, 2, 4, 8, 16, 32, 3, 6, 12, 24, 7, 10, 20)  # of windows; those of powers of 2 first
 _BRIGHTNESS = 0.3, 0.7  # of the rings of the picture that is tried with
 _LEVEL = 1 / 255
+_STEEP = 8
 _ENOUGH = 0.5 * _LEVEL  # rounded, a value is then at most one level off
 
 
@@ -37,15 +38,19 @@ class Surroundings(NamedTuple):
     """Tiles begin at multiples of it, as the network's own windows do."""
 
     residue: float
-    """By how much of 1 a value still changes with what is farther away; 0: by less than a level."""
+    """By how much of 1 a value still changes with what is farther away than two thirds of it.
+
+    0: by what rounding hides.
+    """
 
     def __str__(self) -> str:
         if not self.residue:
             return f"tiles overlap by {self.overlap} pixels (measured)"
         return (
-            f"its output depends on the whole of a picture (with {self.overlap} pixels around a "
-            f"part, by {self.residue / _LEVEL:.1f} levels of 255): pictures are enlarged whole "
-            "where memory allows; in the tiles of others, seams may be seen"
+            f"its output depends on the whole of a picture (by {self.residue / _LEVEL:.1f} levels "
+            f"of 255 on what is more than {self.overlap * 2 // 3} pixels away): it is enlarged "
+            f"whole where memory allows, else in tiles that overlap by {self.overlap} pixels and "
+            "may show"
         )
 
 
@@ -60,20 +65,25 @@ def measure_surroundings(network: nn.Module, *, scale: int) -> Surroundings:
         NonFiniteOutputError: the network's output is not finite.
     """
     weights = next(network.parameters())
-    picture = _picture(_CORE + 2 * _FARTHEST + max(_PERIODS)).to(weights)
+    picture = _picture(_CORE + 2 * _FARTHEST).to(weights)
 
-    def core(distance: int, *, shift: int = 0) -> Tensor:
-        """The middle of the output for `distance` pixels around it, and `shift` more before it."""
-        begin = picture.shape[-1] - _CORE - _FARTHEST - distance - shift
-        part = slice(begin, begin + shift + _CORE + 2 * distance)
+    def core(distance: int) -> Tensor:
+        """The output for a place with `distance` pixels on each side."""
+        begin = picture.shape[-1] - _CORE - _FARTHEST - distance
+        part = slice(begin, begin + _CORE + 2 * distance)
         sr = network(picture[..., part, part])
-        middle = slice((distance + shift) * scale, (distance + shift + _CORE) * scale)
+        middle = slice(distance * scale, (distance + _CORE) * scale)
         return cast(Tensor, sr[..., middle, middle]).clamp(0, 1)
+
+    def corner(side: int) -> Tensor:
+        """The output for the last corner, where the picture begins `side` pixels before its end."""
+        sr = network(picture[..., -side:, -side:])
+        return cast(Tensor, sr[..., -2 * _CORE * scale :, -2 * _CORE * scale :]).clamp(0, 1)
 
     with computing_exactly(weights.device):
         if not core(_CORE).isfinite().all():
             raise NonFiniteOutputError(f"the network's output is not finite: {DIVERGED}")
-        period = _period(core)
+        period = _period(corner)
         distance, residue = _distance(core, period)
     return Surroundings(distance, period, residue)
 
@@ -91,35 +101,40 @@ def measure_memory(network: nn.Module) -> float:
     return numbers
 
 
-def _period(core: Callable[..., Tensor]) -> int:
-    """The first that a picture can be shifted by without a change, or with about the least one."""
-    expected = core(2 * _CORE)
+def _period(corner: Callable[[int], Tensor]) -> int:
+    """The first by which a picture's beginning can be moved without a change, or with the least.
+
+    The end stays: there a network fills up its last windows.
+    """
+    expected = corner(4 * _CORE)
     changes = {}
     for period in _PERIODS:
-        changes[period] = _change(core(2 * _CORE, shift=period), expected)
+        changes[period] = _change(corner(4 * _CORE + period), expected)
         if changes[period] <= _ENOUGH / 2:
             return period
     least = min(changes.values())
     return next(period for period, change in changes.items() if change <= 1.25 * least)
 
 
-def _distance(core: Callable[..., Tensor], period: int) -> tuple[int, float]:
+def _distance(core: Callable[[int], Tensor], period: int) -> tuple[int, float]:
     """How much is needed around a tile, and what still changes where even the most is too little.
 
     Half and three quarters of a distance are compared with the whole of it, which is doubled until
-    they suffice.
+    they suffice. For three quarters, the influence has to fall as steeply as that of surroundings
+    does, not slowly, as the mean over a picture approaches that of the whole.
     """
     farthest = 2 * _CORE
     while True:
         half, most, whole = (_up(farthest * part // 4, period) for part in (2, 3, 4))
         expected = core(whole)
-        if whole > half and _change(core(half), expected) <= _ENOUGH:
+        at_half = _change(core(half), expected) if half < whole else math.inf
+        if at_half <= _ENOUGH:
             return half, 0.0
-        left = _change(core(most), expected) if whole > most > half else math.inf
-        if left <= _ENOUGH / 2:
+        at_most = _change(core(most), expected) if half < most < whole else math.inf
+        if at_most <= min(_ENOUGH / 2, at_half / _STEEP):
             return most, 0.0
         if farthest >= _FARTHEST:
-            return most, left
+            return most, at_half if half < whole else at_most
         farthest *= 2
 
 
@@ -134,8 +149,8 @@ def _change(first: Tensor, second: Tensor) -> float:
 def _picture(side: int) -> Tensor:
     """Noise whose amplitudes fall as those of photographs do, (1, 3, side, side) in [0, 1].
 
-    Around the place that is looked at, rings that become twice as wide are dark and bright in turn:
-    what looks at a whole picture sees quite another one in a part of it.
+    Around the place that is looked at, it is bright and dark in turn, with a change at each of the
+    distances that are tried: what looks at a whole picture sees quite another one in a part of it.
     """
     rng = np.random.default_rng(0)
     frequencies = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
@@ -143,10 +158,9 @@ def _picture(side: int) -> Tensor:
     planes = np.fft.ifft2(np.fft.fft2(rng.normal(size=(4, side, side))) / frequencies).real
     noise = planes[0] + 0.3 * planes[1:]
     noise = (noise - noise.mean()) / noise.std()
-    middle = side - _FARTHEST - _CORE // 2
-    away = np.abs(np.indices((side, side)) - middle).max(axis=0)
-    ring = np.log2(np.maximum(away, 1) / (1.5 * _CORE))
-    brightness = np.where(np.ceil(ring) % 2 == 0, *_BRIGHTNESS)
+    away = np.abs(np.indices((side, side)) - side / 2 + 0.5).max(axis=0) - _CORE / 2
+    ring = np.ceil(np.log2(np.maximum(away / _CORE, 1)))
+    brightness = np.where(ring % 2 == 0, *_BRIGHTNESS)
     return torch.from_numpy((brightness + 0.15 * noise).clip(0, 1)[None])
 
 

@@ -64,17 +64,29 @@ def registry() -> Any:  # noqa: ANN401 # its `ArchRegistry`
 
 
 def choices() -> dict[str, Choice]:
-    """What can be built, by name: that of an architecture (PLKSR), of its classes (RealPLKSR)."""
+    """What can be built, by name: that of an architecture (Compact), or of one of its classes.
+
+    Of several classes, that which has the architecture's own name, or the first, stands for it.
+    """
     found: dict[str, Choice] = {}
     for support in registry():
         architecture = support.architecture
         classes = _classes_of(architecture)
         for each in classes:
             found.setdefault(each.__name__, Choice(architecture, each))
-        if classes:
-            named = next((each for each in classes if each.__name__ == architecture.id), classes[0])
-            found[str(architecture.id)] = Choice(architecture, named)
+        for each in sorted(classes, key=lambda one: one.__name__ != architecture.id)[:1]:
+            found[str(architecture.id)] = Choice(architecture, each)
     return found
+
+
+def listed_choices() -> str:
+    """The names of architectures, and of the classes of those that have several."""
+    names = set()
+    for support in registry():
+        classes = _classes_of(support.architecture)
+        several = [each.__name__ for each in classes] if len(classes) > 1 else []
+        names |= {str(support.architecture.id), *several} if classes else set()
+    return ", ".join(sorted(names, key=str.lower))
 
 
 def parameters_of(network_class: type[nn.Module]) -> dict[str, inspect.Parameter]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import Parameter
 from typing import Any
 
 import torch
@@ -110,16 +111,15 @@ def new_spandrel_network(
         ValueError: spandrel is not installed, there is no such architecture or parameter, or they
             make no network of this scale that spandrel reads.
     """
-    known = choices()
-    choice = known.get(architecture or "")
+    choice = choices().get(architecture or "")
     if architecture is None or choice is None:
         raise ValueError(
             f"generator.architecture ({architecture}) must be one of spandrel's: "
-            f"{', '.join(sorted(known, key=str.lower))}"
+            f"{spandrel_library.listed_choices()}"
         )
     given = dict(parameters or {})
     own = parameters_of(choice.network_class)
-    listed = ", ".join(str(parameter) for parameter in own.values() if _can_be_given(parameter))
+    listed = ", ".join(filter(None, map(_as_given, own.values())))
     if unknown := sorted(given.keys() - own.keys()):
         raise ValueError(
             f"generator.parameters.{unknown[0]} is no parameter of {architecture}, which has "
@@ -201,9 +201,11 @@ def _tried(network: SpandrelNetwork, *, where: str, listed: str) -> SpandrelNetw
     return network.train()
 
 
-def _can_be_given(parameter: Any) -> bool:  # noqa: ANN401
-    """A class or a function is no value of a config."""
-    return not callable(parameter.default) or parameter.default is parameter.empty
+def _as_given(parameter: Parameter) -> str:
+    """Its name and default; "" for what no config can give: a class or a function."""
+    if parameter.default is Parameter.empty:
+        return parameter.name
+    return "" if callable(parameter.default) else f"{parameter.name}={parameter.default}"
 
 
 def _as_json(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,13 @@ def multiple_of(network: Generator) -> int:
     return int(getattr(network, "unshuffle", 1))
 
 
+def origin_of(network: Generator) -> str | None:
+    """Whose network it is, and under which licence its code comes, in words; None: it is ours."""
+    if not isinstance(network, networks.SpandrelNetwork):
+        return None
+    return f"{network.architecture['network']} of spandrel, whose code is under {network.licence}"
+
+
 def build_generator(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Generator:
     """The generator whose weights, in the names of released networks, these are; without values.
 
