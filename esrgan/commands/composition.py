@@ -19,7 +19,7 @@ from esrgan.runs.checks import check_settings, check_targets, parts_that_are_bui
 from esrgan.types import Identified, ImagePairs, WholeImages
 
 _COPY = re.compile(r"\$\{([A-Za-z_][\w.]*)\}")
-_OWN_PARAMETERS = "generator.parameters."
+_OWN_PARAMETERS = ("generator.parameters.", "generator.parameters=")
 _CHOSEN = re.compile(r"(?!hydra/|experiment$).*")
 
 

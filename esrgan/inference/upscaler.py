@@ -213,8 +213,19 @@ def _require_rgb(pixels: Pixels) -> None:
 
 
 def computes_in(network: Generator, dtype: torch.dtype) -> bool:
-    """Of networks of others it is known which half precisions they stand."""
-    return not isinstance(network, SpandrelNetwork) or network.supports.get(dtype, True)
+    """Networks of others are tried: SwinIR is said to compute in bfloat16, and does not."""
+    if not isinstance(network, SpandrelNetwork) or dtype == torch.float32:
+        return True
+    if not network.supports.get(dtype, False):
+        return False
+    tried = copy.deepcopy(network).eval().to(dtype)
+    weights = next(tried.parameters())
+    try:
+        with computing_exactly(weights.device):
+            tried(weights.new_zeros(1, 3, 8, 8))
+    except (RuntimeError, TypeError):
+        return False
+    return True
 
 
 def memory_for_a_tile(device: torch.device, *, cpu_limit: int = CPU_LIMIT) -> int:

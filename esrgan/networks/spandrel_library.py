@@ -5,7 +5,9 @@ asked for. Its second package, `spandrel_extra_arches`, is used where it is inst
 """
 
 import inspect
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, NamedTuple, get_args
 
@@ -115,9 +117,10 @@ def described(state: Mapping[str, Tensor]) -> Descriptor:
 
     known = registry()
     try:
-        descriptor = known.load(dict(state))  # a copy: it may change what it is given
+        with quietly():
+            descriptor = known.load(dict(state))  # a copy: it may change what it is given
     except UnsupportedModelError as error:
-        raise ValueError("spandrel knows no such network either") from error
+        raise ValueError("spandrel does not recognise its weights") from error
     except Exception as error:  # what it takes for granted may fail in any way
         name = name_of(state) or "a network"
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
@@ -134,6 +137,14 @@ def described(state: Mapping[str, Tensor]) -> Descriptor:
             "channels: networks from RGB to RGB (3 to 3) are used, no grey or transparent ones"
         )
     return descriptor
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without what PyTorch has to say to the authors of networks."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def name_of(state: Mapping[str, Tensor]) -> str | None:

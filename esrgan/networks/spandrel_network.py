@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from inspect import Parameter
 from typing import Any
 
@@ -18,6 +19,7 @@ from esrgan.networks.spandrel_library import (
     choices,
     described,
     parameters_of,
+    quietly,
 )
 
 LIBRARY = "spandrel"
@@ -69,19 +71,31 @@ class SpandrelNetwork(nn.Module):
     def forward(self, lq: Tensor) -> Tensor:
         height, width = lq.shape[-2:]
         padded = self._padded(lq)
-        if self.training or torch.compiler.is_compiling():
-            sr = self._call(self.network, padded)
-        else:
-            with _put_back(self.network):
-                sr = self._call(self.network, padded)
+        traces = self.training or torch.compiler.is_exporting()
+        sr = self._call(self.network, padded) if traces else self._without_traces(padded)
         return sr[..., : height * self.scale, : width * self.scale]
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator] # a compiled one would not put back
+    def _without_traces(self, padded: Tensor) -> Tensor:
+        with _put_back(self.network):
+            return self._call(self.network, padded)
+
     def settle(self) -> None:
-        """Compute the weights that evaluation computes anew, and keep them: for a file."""
+        """Compute the weights that evaluation computes anew, and keep them: for a file.
+
+        From here on it is in evaluation mode.
+        """
         self.eval()
         weight = next(self.parameters())
         with torch.no_grad(), torch.autocast(weight.device.type, enabled=False):
             self._call(self.network, self._padded(weight.new_zeros(1, _RGB, 8, 8)))
+
+    def writes_weights(self) -> bool:
+        """Whether evaluation computes weights anew."""
+        other = deepcopy(self)
+        before = [weight.data_ptr() for weight in other.parameters()]
+        other.settle()
+        return before != [weight.data_ptr() for weight in other.parameters()]
 
     def _padded(self, lq: Tensor) -> Tensor:
         """Mirrored, and what is larger than the image repeats its last row and column.
@@ -179,7 +193,8 @@ def spandrel_keys(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 
 def _built(choice: Choice, parameters: Mapping[str, Any], *, where: str, listed: str) -> nn.Module:
     try:
-        return choice.network_class(**parameters)
+        with quietly():
+            return choice.network_class(**parameters)
     except Exception as error:  # any code of others
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         fix = f". Its parameters are {listed}" if listed else ""

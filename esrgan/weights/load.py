@@ -7,10 +7,14 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from esrgan.networks import (
-    SpandrelNetwork,
+from esrgan.networks.spandrel_library import (
+    INSTALL,
     UnusableNetworkError,
+    is_installed,
     name_of,
+)
+from esrgan.networks.spandrel_network import (
+    SpandrelNetwork,
     read_spandrel_network,
     spandrel_keys,
 )
@@ -165,9 +169,7 @@ def _network_in(
     try:
         network = build(state)
     except ValueError as error:
-        name = name_of(state)
-        known = f" (spandrel knows it as {name})" if name else ""
-        raise WeightsError(f"{file.path} cannot be loaded: {error}{known}") from error
+        raise WeightsError(f"{file.path} cannot be loaded: {error}{_known(state)}") from error
     state = _named_alike(state, network)
     report = compare(state, network.state_dict())
     if not report.complete:
@@ -175,6 +177,14 @@ def _network_in(
         raise WeightsError(f"{file.path} looks like {name}, but does not fit it:\n{report}")
     network.load_state_dict(state, assign=True)
     return network.eval()
+
+
+def _known(state: StateDict) -> str:
+    """What spandrel says of weights, or how it is asked, for the end of a message."""
+    if not is_installed():
+        return f". Spandrel, which reads many more networks, is not installed: {INSTALL}"
+    name = name_of(state)
+    return f" (spandrel knows it as {name})" if name else ""
 
 
 def _by_spandrel(file: WeightsFile, state: StateDict, *, otherwise: WeightsError) -> Generator:
