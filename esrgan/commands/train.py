@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from esrgan.training.stage import Stage
 
 CONFIG = "train"
+_NOT_DETERMINISTIC = " does not have a deterministic implementation"  # PyTorch's words
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -197,6 +198,13 @@ def _fit(trainer: "Trainer", stage: "Stage", feed: "Feed") -> None:
     try:
         trainer.fit(stage, feed)
     except RuntimeError as error:
+        operation, missing, _ = str(error).partition(_NOT_DETERMINISTIC)
+        if missing:
+            raise ValueError(
+                f"deterministic (true) asks of a GPU what {operation} of this network or loss has "
+                "no way to do: give deterministic=false; a continued run is then equal but for "
+                "rounding"
+            ) from error
         feed.trouble = loss_of_a_process(error, getattr(trainer.strategy, "launched", None))
         if feed.trouble is None:
             raise
