@@ -5,11 +5,11 @@ import json
 import pytest
 import torch
 from safetensors import safe_open
-from spandrel import MAIN_REGISTRY, ModelLoader
+from spandrel import ModelLoader
 from spandrel.architectures.Compact import Compact
 from spandrel_samples import SMALL, small
 
-from esrgan.networks import SRVGGNetCompact, spandrel_library
+from esrgan.networks import RRDBNet, SRVGGNetCompact, spandrel_library
 from esrgan.weights import (
     WeightsError,
     architecture_of,
@@ -70,8 +70,6 @@ def test_our_own_networks_are_preferred(save):
 def test_networks_with_other_names_in_their_files_are_started_from(save, lq):
     """Spandrel's ESRGAN has the names of 2018; a file of Real-ESRGAN has today's."""
     network = small("ESRGAN", num_filters=8, num_blocks=1)
-    from esrgan.networks import RRDBNet
-
     torch.manual_seed(1)
     other = RRDBNet(num_features=8, num_blocks=1).eval()
     assert load_into(network, save(other.state_dict()), allow_partial=False).complete
@@ -90,7 +88,7 @@ def test_networks_with_other_names_in_their_files_are_started_from(save, lq):
             r"RealESRGAN Compact from 1 to 1 channels: networks from RGB to RGB",
         ),
         (
-            lambda: MAIN_REGISTRY["Compact"] and small_rgba(),
+            lambda: Compact(num_in_ch=4, num_out_ch=4, num_feat=8, num_conv=1).state_dict(),
             r"from 4 to 4 channels: .* no grey or transparent ones",
         ),
     ],
@@ -98,10 +96,6 @@ def test_networks_with_other_names_in_their_files_are_started_from(save, lq):
 def test_channels_that_are_not_rgb_are_refused_by_name(save, state, said):
     with pytest.raises(WeightsError, match=said):
         load_generator(save(state()))
-
-
-def small_rgba():
-    return Compact(num_in_ch=4, num_out_ch=4, num_feat=8, num_conv=1).state_dict()
 
 
 def test_a_network_that_fills_in_is_refused_by_name(save):
@@ -167,3 +161,12 @@ def test_windows_become_none_in_one_line(tmp_path):
         save_onnx(tmp_path / "a.onnx", small("SwinIR"), metadata={})
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "a.onnx").exists()
+
+
+def test_the_second_package_is_used_where_it_is_installed(save, lq):
+    pytest.importorskip("spandrel_extra_arches")
+    network = small("SRFormer", **{**SMALL["SwinIR"], "depths": [2]})
+    loaded = load_generator(save(network.state_dict()))
+    assert "non-commercial or copyleft" in origin_of(loaded)
+    with torch.no_grad():
+        assert torch.equal(loaded(lq), network(lq))
