@@ -10,6 +10,7 @@ from spandrel_samples import SMALL, small
 
 from esrgan.commands import evaluate, export, upscale
 from esrgan.data import read_image
+from esrgan.runs import read_newest
 from esrgan.weights import load_generator
 
 LONG = [name if name == "SPAN" else pytest.param(name, marks=pytest.mark.slow) for name in SMALL]
@@ -107,3 +108,20 @@ def test_processes_that_validate_nothing_have_the_weights_of_those_that_do(
     }
     processes = server.start_several(tmp_path, one, count=2)
     assert [process.wait() for process in processes] == [0, 0], processes[0].stderr
+
+
+@pytest.mark.slow
+def test_a_compiled_run_leaves_the_weights_that_evaluation_computes_alone(
+    server, settings, tmp_path
+):
+    """Without an average, it is the compiled network that is validated."""
+    states = {}
+    for choice in ("true", "false"):
+        (tmp_path / choice).mkdir()
+        chosen = settings_of(settings, "SPAN") | {"compile": choice, "training.ema_decay": "null"}
+        training = server.start(tmp_path / choice, chosen)
+        assert training.wait() == 0, training.stderr
+        states[choice] = read_newest(training.run / "checkpoints")["generator"]
+    for key, tensor in states["false"].items():
+        torch.testing.assert_close(states["true"][key], tensor, rtol=0, atol=1e-4)
+        assert "eval_conv" not in key or torch.equal(states["true"][key], tensor)

@@ -98,9 +98,22 @@ def test_the_period_of_windows_is_found(period):
     assert measure_surroundings(Windows(0), scale=1).period == period
 
 
-def test_a_picture_that_depends_on_all_of_itself_is_made_whole_where_there_is_memory(photograph):
-    network = small("RCAN", n_resgroups=2, n_resblocks=2, n_feats=16, reduction=4)
-    assert np.array_equal(Upscaler(network)(photograph), upscale(network, photograph))
+@pytest.mark.parametrize(
+    ("name", "free", "whole"), [("RCAN", 34, 1), ("RCAN", 24, 0), ("SPAN", 34, 0)]
+)
+def test_what_depends_on_a_whole_picture_is_made_whole_where_there_is_memory(
+    photograph, monkeypatch, name, free, whole
+):
+    """Not only in what tiles are to take, for the sake of time."""
+    monkeypatch.setattr("esrgan.inference.upscaler.CPU_LIMIT", 1 << 24)
+    monkeypatch.setattr("esrgan.inference.upscaler.free_memory", lambda: 1 << free)
+    sizes = {"RCAN": {"n_resgroups": 2, "n_resblocks": 2, "n_feats": 16, "reduction": 4}}
+    network, said, parts = small(name, **sizes.get(name, {})), [], []
+    made = Upscaler(network, say=said.append)(photograph, progress=parts.append)
+    assert (len(parts) == 1) == bool(whole)
+    assert ("depends on the whole of a picture" in said[0]) == (name == "RCAN")
+    if whole:
+        assert np.array_equal(made, upscale(network, photograph))
 
 
 def test_nothing_is_measured_of_a_picture_that_is_made_whole(photograph, monkeypatch):
