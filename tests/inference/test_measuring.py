@@ -8,7 +8,7 @@ from spandrel_samples import small
 
 from esrgan.errors import NonFiniteOutputError
 from esrgan.inference import Upscaler, measuring, upscale
-from esrgan.inference.measuring import measure_memory, measure_surroundings
+from esrgan.inference.measuring import Surroundings, measure_memory, measure_surroundings
 from esrgan.networks import SRVGGNetCompact
 
 
@@ -62,6 +62,18 @@ def test_a_mean_over_the_picture_is_found_and_one_that_changes_nothing_is_not():
     assert measure_surroundings(Average(1e-4), scale=1).residue == 0
 
 
+def test_a_mean_is_found_whatever_the_windows_are():
+    class Both(Average):
+        def forward(self, lq):
+            cells = torch.nn.functional.avg_pool2d(lq, 24, ceil_mode=True)
+            large = cells.repeat_interleave(24, -1).repeat_interleave(24, -2)
+            return super().forward(lq) / 4 + large[..., : lq.shape[-2], : lq.shape[-1]]
+
+    found = measure_surroundings(Both(0.4), scale=1)
+    assert (found.period, found.overlap % 24) == (24, 0)
+    assert found.residue > 0.01
+
+
 class Far(torch.nn.Module):
     """Each pixel is that of `away` pixels to the left and above."""
 
@@ -99,21 +111,20 @@ def test_the_period_of_windows_is_found(period):
 
 
 @pytest.mark.parametrize(
-    ("name", "free", "whole"), [("RCAN", 34, 1), ("RCAN", 24, 0), ("SPAN", 34, 0)]
+    ("residue", "free", "whole"), [(0.1, 34, True), (0.1, 24, False), (0, 34, False)]
 )
 def test_what_depends_on_a_whole_picture_is_made_whole_where_there_is_memory(
-    photograph, monkeypatch, name, free, whole
+    photograph, monkeypatch, residue, free, whole
 ):
     """Not only in what tiles are to take, for the sake of time."""
     monkeypatch.setattr("esrgan.inference.upscaler.CPU_LIMIT", 1 << 24)
     monkeypatch.setattr("esrgan.inference.upscaler.free_memory", lambda: 1 << free)
-    sizes = {"RCAN": {"n_resgroups": 2, "n_resblocks": 2, "n_feats": 16, "reduction": 4}}
-    network, said, parts = small(name, **sizes.get(name, {})), [], []
-    made = Upscaler(network, say=said.append)(photograph, progress=parts.append)
-    assert (len(parts) == 1) == bool(whole)
-    assert ("depends on the whole of a picture" in said[0]) == (name == "RCAN")
-    if whole:
-        assert np.array_equal(made, upscale(network, photograph))
+    found = Surroundings(overlap=16, period=1, residue=residue)
+    monkeypatch.setattr("esrgan.inference.upscaler.measure_surroundings", lambda *_, **__: found)
+    said, made = [], []
+    Upscaler(small("SPAN"), say=said.append)(photograph, progress=made.append)
+    assert (len(made) == 1) == whole
+    assert said == [str(found)]
 
 
 def test_nothing_is_measured_of_a_picture_that_is_made_whole(photograph, monkeypatch):
