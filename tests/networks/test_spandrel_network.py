@@ -159,3 +159,46 @@ def test_spandrel_opens_a_file_of_the_weights(tmp_path, lq):
     with torch.no_grad():
         expected = network(lq).clamp(0, 1)
     torch.testing.assert_close(ModelLoader().load_from_file(tmp_path / "a.pth")(lq), expected)
+
+
+OTHERS: dict[str, tuple[int, dict[str, object]]] = {
+    "ATD": (4, {"upsampler": "pixelshuffledirect", "depths": [2, 2], "num_heads": [6, 6]}),
+    "CRAFT": (4, {}),
+    "DCTLSA": (4, {}),
+    "DITN": (4, {}),
+    "DRCT": (4, {"upsampler": "pixelshuffle", "depths": [2], "num_heads": [6], "window_size": 8}),
+    "ESRGAN": (4, {"num_blocks": 1}),
+    "FBCNN": (1, {}),
+    "FDAT": (4, {"num_groups": 1}),
+    "HAT": (4, {"window_size": 8, "depths": [2], "num_heads": [2], "embed_dim": 60}),
+    "KBNet_s": (1, {}),
+    "MoESR": (4, {"n_blocks": 1, "n_block": 1}),
+    "MoSR": (4, {"n_block": 2}),
+    "NAFNet": (1, {"enc_blk_nums": [1, 1], "dec_blk_nums": [1, 1]}),
+    "OmniSR": (4, {}),
+    "RCAN": (4, {"n_resgroups": 1, "n_resblocks": 1}),
+    "RGT": (4, {"embed_dim": 32, "depth": [2], "num_heads": [2]}),
+    "RetinexFormer": (1, {}),
+    "SAFMN": (4, {"dim": 16, "n_blocks": 2}),
+    "SCUNet": (1, {"config": [1] * 7}),
+    "SeemoRe": (4, {}),
+    "SwiftSRGAN": (4, {}),
+    "UpCunet2x": (2, {}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_others_are_trained_and_evaluated_as_well(name):
+    scale, parameters = OTHERS[name]
+    network = small(name, scale=scale, **parameters)
+    before = deepcopy(network.state_dict())
+    lq = torch.rand(1, 3, 18, 37, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        first, second = network(lq), network(lq)
+    assert torch.equal(first, second)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
+    theirs = MAIN_REGISTRY.load(network.state_dict())(lq)
+    torch.testing.assert_close(first.clamp(0, 1), theirs, rtol=0, atol=1e-6)
+    network.train()(lq.expand(2, -1, -1, -1)).mean().backward()
+    assert any(weight.grad is not None for weight in network.parameters())
