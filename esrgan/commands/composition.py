@@ -19,6 +19,7 @@ from esrgan.runs.checks import check_settings, check_targets, parts_that_are_bui
 from esrgan.types import Identified, ImagePairs, WholeImages
 
 _COPY = re.compile(r"\$\{([A-Za-z_][\w.]*)\}")
+_OWN_PARAMETERS = ("generator.parameters.", "generator.parameters=")
 _CHOSEN = re.compile(r"(?!hydra/|experiment$).*")
 
 
@@ -36,6 +37,11 @@ def without_null(word: str, configs: Path) -> str:
     if "none" not in choices:
         raise ValueError(f"{group} cannot be null: there are {', '.join(choices)}")
     return f"{group}=none"
+
+
+def with_plus(word: str) -> str:
+    """The parameters of a network of others are its own: Hydra would want a plus for each."""
+    return f"++{word}" if word.startswith(_OWN_PARAMETERS) else word
 
 
 def refuse_numbers_for_text(overrides: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """The networks and benchmarks that words of a command line stand for."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -32,9 +33,13 @@ def open_networks(
     Raises:
         ValueError: a file cannot be used, or is not of `scale` (of the option); or scales differ.
     """
-    from esrgan.weights import load_generator, scale_of  # imports torch, which takes seconds
+    # imports torch, which takes seconds
+    from esrgan.weights import load_generator, origin_of, scale_of
 
     opened = {name: load_generator(file, scale=scale) for name, file in files.items()}
+    for name, network in opened.items():
+        if origin := origin_of(network):
+            sys.stderr.write(f"{name}: {origin}\n")
     networks = {name: network.to(device) for name, network in opened.items()}
     scales = {name: scale_of(network) for name, network in networks.items()}
     if len(set(scales.values())) > 1:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from esrgan.training.stage import Stage
 
 CONFIG = "train"
+_NOT_DETERMINISTIC = " does not have a deterministic implementation"  # PyTorch's words
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,12 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     from hydra._internal.utils import get_args_parser
 
-    from esrgan.commands.composition import refuse_numbers_for_text, without_null
+    from esrgan.commands.composition import refuse_numbers_for_text, with_plus, without_null
     from esrgan.hydra_errors import plain_errors
     from esrgan.runs import Settings
 
     configs = configs_folder()
-    words = [without_null(word, configs) for word in words]
+    words = [with_plus(without_null(word, configs)) for word in words]
     arguments = get_args_parser().parse_args(words)
     own = Path(arguments.config_dir) if arguments.config_dir else None
     if own is not None and not own.is_dir():
@@ -199,6 +200,13 @@ def _fit(trainer: "Trainer", stage: "Stage", feed: "Feed") -> None:
     try:
         trainer.fit(stage, feed)
     except RuntimeError as error:
+        operation, missing, _ = str(error).partition(_NOT_DETERMINISTIC)
+        if missing:
+            raise ValueError(
+                f"deterministic (true) asks of a GPU what {operation} of this network or loss has "
+                "no way to do: give deterministic=false; a continued run is then equal but for "
+                "rounding"
+            ) from error
         feed.trouble = loss_of_a_process(error, getattr(trainer.strategy, "launched", None))
         if feed.trouble is None:
             raise

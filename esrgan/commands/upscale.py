@@ -207,8 +207,8 @@ def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
     import torch
 
     from esrgan.hardware import choose_device, fastest_dtype
-    from esrgan.inference import Upscaler
-    from esrgan.weights import interpolate, lineage_warning, load_generator, scale_of
+    from esrgan.inference import Upscaler, computes_in
+    from esrgan.weights import interpolate, lineage_warning, load_generator, origin_of, scale_of
 
     device = choose_device(arguments.device)
     network, name = load_generator(path, scale=arguments.scale), str(path)
@@ -219,13 +219,22 @@ def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
         network = interpolate(network, second, alpha)
         name = f"{1 - alpha:.2g} {path} + {alpha:.2g} {other}"
     network.to(device)
-    make = partial(Upscaler, network, tile=arguments.tile, self_ensemble=arguments.self_ensemble)
-    about = f"{name}: x{scale_of(network)}, on {device}"
+    make = partial(
+        Upscaler,
+        network,
+        tile=arguments.tile,
+        self_ensemble=arguments.self_ensemble,
+        say=partial(tqdm.write, file=sys.stderr),  # beside the bar
+    )
+    origin = f"{name}: {said}\n" if (said := origin_of(network)) else ""
+    about = f"{origin}{name}: x{scale_of(network)}, on {device}"
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     if arguments.precision != "auto":
         upscaler = make(dtype=dtypes[arguments.precision])
         return {1: upscaler, 2: upscaler}, f"{about}, {arguments.precision}"
     fastest = fastest_dtype(device)
+    if not computes_in(network, fastest):
+        fastest = torch.float32
     precision = next(name for name, dtype in dtypes.items() if dtype == fastest)
     # Half precision has 8 or 11 bits: it would leave steps in the gradients of 16-bit pictures
     upscalers = {1: make(dtype=fastest), 2: make(dtype=torch.float32)}

@@ -6,8 +6,10 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from esrgan.inference.measuring import measure_memory
 from esrgan.inference.network import computing_exactly
 from esrgan.inference.windows import Window
+from esrgan.networks import SpandrelNetwork
 from esrgan.weights import Generator, multiple_of, scale_of
 
 _SPREADS = 6.5
@@ -16,6 +18,13 @@ _SPREADS = 6.5
 With it no value of 8 bits of a tiled image was more than one level off that of the whole: 52 pixels
 for 6 blocks (43 to 48 sufficed, with Real-ESRGAN's weights), 99 for 23 (96 sufficed).
 """
+
+_OVERHEAD = 2
+"""Memory that a network of others may take, of what is seen: SwinIR took 1.9 times as much."""
+
+MAPS = 3
+"""Memory that networks take, in numbers of their largest map. Measured on a CPU: those that enlarge
+by 4 take 2.1 to 2.4 such maps, those of scale 1, 2.5 to 3.0."""
 
 _SMALLEST_PIECE = 32  # in features: what surrounds smaller ones would take most of the time
 
@@ -36,7 +45,7 @@ class InStages(Protocol):
 class Footprint(NamedTuple):
     """What a network takes for each pixel of its input: surroundings, and memory."""
 
-    overlap: int
+    overlap: int | None
     """Pixels of the input around a tile on which its result depends: its receptive field.
 
     Each 3×3 convolution can hand on what happens one pixel further; for the network of the paper
@@ -44,6 +53,8 @@ class Footprint(NamedTuple):
     whose variance is the sum of those of the kernels (Luo et al., "Understanding the effective
     receptive field in deep convolutional neural networks", NIPS 2016): it grows with the root of
     the depth. So a few standard deviations are enough where they are less.
+
+    None: no formula tells it, and it is measured when it is needed (`measure_surroundings`).
     """
 
     elements: int
@@ -54,6 +65,12 @@ class Footprint(NamedTuple):
 
     enlarged: int = 0
     """Numbers in the largest input or output of a convolution of the second stage."""
+
+    period: int = 1
+    """Tiles begin at multiples of it."""
+
+    residue: float = 0
+    """What is left of the influence of what is farther away than the overlap, of 1."""
 
 
 class _Seen(NamedTuple):
@@ -66,6 +83,8 @@ class _Seen(NamedTuple):
 
 def measure_footprint(network: Generator) -> Footprint:
     """Found by looking at each convolution while a few pixels pass, in evaluation mode."""
+    if isinstance(network, SpandrelNetwork):
+        return Footprint(None, math.ceil(_OVERHEAD * measure_memory(network) / MAPS))
     multiple = multiple_of(network)
     side = 8 * multiple
     seen: list[_Seen] = []
@@ -101,6 +120,7 @@ def measure_footprint(network: Generator) -> Footprint:
         elements=max(elements, 3),
         reach=math.ceil(second_reach / multiple),
         enlarged=enlarged,
+        period=multiple,
     )
 
 

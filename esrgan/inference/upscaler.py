@@ -10,6 +10,7 @@ from torch import Tensor
 
 from esrgan.errors import NonFiniteOutputError
 from esrgan.hardware import free_memory
+from esrgan.inference.measuring import Surroundings, measure_surroundings
 from esrgan.inference.network import (
     DIVERGED,
     at_least_float32,
@@ -17,8 +18,9 @@ from esrgan.inference.network import (
     to_pixels,
     to_tensor,
 )
-from esrgan.inference.stages import apply_network, measure_footprint
+from esrgan.inference.stages import MAPS, apply_network, measure_footprint
 from esrgan.inference.windows import Window, side_for
+from esrgan.networks import SpandrelNetwork
 from esrgan.types import Pixels
 from esrgan.weights import Generator, multiple_of, scale_of
 
@@ -27,6 +29,10 @@ INT32_MAX = 2**31 - 1  # numbers in a tensor: some of torch's functions on GPUs 
 # Bytes that a tile may take on a CPU: 1.75 GiB, so that with a result of 100 megapixels it is 2.
 # Larger tiles save the time of overlaps, but ever less of it.
 CPU_LIMIT = 7 << 28
+
+
+def _nothing(_words: str) -> None:
+    pass
 
 
 class Upscaler:
@@ -43,9 +49,12 @@ class Upscaler:
         self_ensemble: take the mean over the eight flips and rotations of the input (Lim et al.,
             "Enhanced deep residual networks for single image super-resolution", CVPR Workshops
             2017, section 3.4). Takes eight times as long.
+        say: is told, in words, what was measured of a network for which no formula tells the
+            overlap: when a picture is the first not to be enlarged whole.
 
     Raises:
-        ValueError: `tile` is less than 1, or `dtype` is no floating-point type.
+        ValueError: `tile` is less than 1, or `dtype` is no floating-point type, or one that the
+            network does not compute in.
     """
 
     def __init__(
@@ -55,11 +64,14 @@ class Upscaler:
         dtype: torch.dtype = torch.float32,
         tile: int | None = None,
         self_ensemble: bool = False,
+        say: Callable[[str], None] = _nothing,
     ) -> None:
         if tile is not None and tile < 1:
             raise ValueError(f"tile ({tile}) must be at least 1 pixel")
         if not dtype.is_floating_point:
             raise ValueError(f"dtype ({dtype}) must be a floating-point type, as torch.float32 is")
+        if not computes_in(network, dtype):
+            raise ValueError(f"the network does not compute in {dtype}: torch.float32 always works")
         self.scale = scale_of(network)
         self._multiple = multiple_of(network)
         self._network = copy.deepcopy(network).eval()
@@ -68,6 +80,7 @@ class Upscaler:
         self._footprint = measure_footprint(self._network)
         self._tile = tile
         self._self_ensemble = self_ensemble
+        self._say = say
 
     def __call__(self, pixels: Pixels, *, progress: Callable[[int], None] | None = None) -> Pixels:
         """An RGB image, uint8 or uint16 (H, W, 3), as (H * scale, W * scale, 3) of the same type.
@@ -88,7 +101,7 @@ class Upscaler:
             window = remaining.pop()
             longer = max(window.height, window.width)
             if longer > side:
-                remaining += reversed(window.split(side, multiple=self._multiple))
+                remaining += reversed(window.split(side, multiple=self._surroundings().period))
                 continue
             sr = self._unless_out_of_memory(pixels, window)
             if sr is None:
@@ -108,22 +121,42 @@ class Upscaler:
             raise ValueError(f"out of memory for the result, {width} × {height}: {error}") from None
 
     def _first_side(self, image: Window) -> int:
+        longest, size = max(image.height, image.width), image.height * image.width
+        limit = self._largest_tile(CPU_LIMIT)
+        is_whole = size <= limit if self._tile is None else longest <= self._tile
+        if is_whole:
+            return longest
+        overlap, period, residue = self._surroundings()
         if self._tile is not None:
-            return max(self._tile, self._multiple)
-        # Measured on a CPU: networks that enlarge by 4 take 2.1 to 2.4 of their largest maps, those
-        # of scale 1, 2.5 to 3.0; and outputs are held in float32, all eight of an ensemble twice.
-        overlap, elements = self._footprint.overlap, self._footprint.elements
-        maps = 3 * elements * self._weights.element_size()
+            return max(self._tile, period)
+        if residue and size <= self._largest_tile(free_memory()):
+            return longest
+        return side_for(image, limit, overlap=overlap, multiple=period, smallest=_SMALLEST_TILE)
+
+    def _largest_tile(self, cpu_limit: int) -> int:
+        """In pixels, with its overlap; on a CPU, of no more than `cpu_limit` bytes."""
+        elements = self._footprint.elements
+        maps = MAPS * elements * self._weights.element_size()
+        # Outputs are held in float32, all eight of an ensemble twice
         outputs = (16 if self._self_ensemble else 4) * 3 * self.scale**2 * torch.float32.itemsize
-        memory = memory_for_a_tile(self._weights.device)
-        pixels = min(memory // (maps + outputs), INT32_MAX // elements)
-        return side_for(
-            image, pixels, overlap=overlap, multiple=self._multiple, smallest=_SMALLEST_TILE
-        )
+        memory = memory_for_a_tile(self._weights.device, cpu_limit=cpu_limit)
+        return min(memory // (maps + outputs), INT32_MAX // elements)
+
+    def _surroundings(self) -> Surroundings:
+        """Those of a tile; measured when they are first needed, where no formula tells them."""
+        known = self._footprint
+        if known.overlap is None:
+            # In half precision, rounding would hide what is to be seen
+            network = copy.deepcopy(self._network).to(torch.float32)
+            found = measure_surroundings(network, scale=self.scale)
+            self._say(str(found))
+            self._footprint = known._replace(**found._asdict())
+            return found
+        return Surroundings(known.overlap, known.period, known.residue)
 
     def _half(self, side: int) -> int:
         if side // 2 < _SMALLEST_TILE:
-            around = f"{self._footprint.overlap} more on each side"
+            around = f"{self._surroundings().overlap} more on each side"
             raise ValueError(
                 f"out of memory on {self._weights.device} with a tile of {side} pixels and "
                 f"{around}, in {self._weights.dtype}: end other programs that use its memory"
@@ -143,7 +176,8 @@ class Upscaler:
 
     def _upscale(self, pixels: Pixels, window: Window) -> Pixels:
         image = Window(0, pixels.shape[0], 0, pixels.shape[1])
-        outer = window.grown(self._footprint.overlap, within=image)
+        overlap = 0 if window == image else self._surroundings().overlap
+        outer = window.grown(overlap, within=image)
         with computing_exactly(self._weights.device):
             lq = to_tensor(pixels[outer.slices], multiple=self._multiple, like=self._weights)
             inner = window.seen_from(outer)
@@ -178,13 +212,29 @@ def _require_rgb(pixels: Pixels) -> None:
         )
 
 
-def memory_for_a_tile(device: torch.device) -> int:
+def computes_in(network: Generator, dtype: torch.dtype) -> bool:
+    """Networks of others are tried: SwinIR is said to compute in bfloat16, and does not."""
+    if not isinstance(network, SpandrelNetwork) or dtype == torch.float32:
+        return True
+    if not network.supports.get(dtype, False):
+        return False
+    tried = copy.deepcopy(network).eval().to(dtype)
+    weights = next(tried.parameters())
+    try:
+        with computing_exactly(weights.device):
+            tried(weights.new_zeros(1, 3, 8, 8))
+    except (RuntimeError, TypeError):
+        return False
+    return True
+
+
+def memory_for_a_tile(device: torch.device, *, cpu_limit: int = CPU_LIMIT) -> int:
     """Bytes of what is free now, with a part left for others."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return (free + kept) * 3 // 4
-    return min(CPU_LIMIT, free_memory() // 2)
+    return min(cpu_limit, free_memory() // 2)
 
 
 def is_out_of_memory(error: RuntimeError | MemoryError) -> bool:

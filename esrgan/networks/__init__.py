@@ -6,6 +6,11 @@ from esrgan.networks.discriminators import UNetDiscriminator as UNetDiscriminato
 from esrgan.networks.discriminators import VGGDiscriminator as VGGDiscriminator
 from esrgan.networks.rrdb import RRDBNet as RRDBNet
 from esrgan.networks.rrdb import scaled_kaiming_in_dense_blocks as scaled_kaiming_in_dense_blocks
+from esrgan.networks.spandrel_network import LIBRARY as LIBRARY
+from esrgan.networks.spandrel_network import SpandrelNetwork as SpandrelNetwork
+from esrgan.networks.spandrel_network import new_spandrel_network as new_spandrel_network
+from esrgan.networks.spandrel_network import read_spandrel_network as read_spandrel_network
+from esrgan.networks.spandrel_network import rebuild_spandrel_network as rebuild_spandrel_network
 from esrgan.networks.srresnet import MSRResNet as MSRResNet
 from esrgan.networks.srresnet import SRGANGenerator as SRGANGenerator
 from esrgan.networks.srresnet import SRResNet as SRResNet

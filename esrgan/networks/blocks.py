@@ -7,6 +7,7 @@ range, and images of a size that a network does not take, are a ValueError.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +16,11 @@ from torch.nn import functional as F
 Initialise = Callable[[nn.Module], None]
 """Draws the first weights of a network, in place."""
 
-Architecture = dict[str, str | float]
+Architecture = dict[str, Any]
 """The arguments that build a generator again, and the name of its class under `network`.
 
-All but `initialise`, of which nothing is left when weights are loaded.
+All but `initialise`, of which nothing is left when weights are loaded. Numbers and words; those of
+a library's networks also have its name under `library`, and their arguments under `parameters`.
 """
 
 _STEPS: dict[int, tuple[int, ...]] = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}

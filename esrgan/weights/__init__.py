@@ -1,6 +1,7 @@
 from esrgan.weights.architecture import Generator as Generator
 from esrgan.weights.architecture import architecture_of as architecture_of
 from esrgan.weights.architecture import multiple_of as multiple_of
+from esrgan.weights.architecture import origin_of as origin_of
 from esrgan.weights.architecture import scale_of as scale_of
 from esrgan.weights.interpolation import interpolate as interpolate
 from esrgan.weights.interpolation import lineage_warning as lineage_warning

@@ -44,24 +44,25 @@ def multiple_of(network: Generator) -> int:
     return int(getattr(network, "unshuffle", 1))
 
 
+def origin_of(network: Generator) -> str | None:
+    """Whose network it is, and under which licence its code comes, in words; None: it is ours."""
+    if not isinstance(network, networks.SpandrelNetwork):
+        return None
+    return f"{network.architecture['network']} of spandrel, whose code is under {network.licence}"
+
+
 def build_generator(state: Mapping[str, Tensor], declared: Mapping[str, Any]) -> Generator:
     """The generator whose weights, in the names of released networks, these are; without values.
 
     `declared` is what the file says of its network. Of those that shapes tell, only what shapes
     cannot show is taken from it; what it does not say is as published. Any other network of
-    `esrgan.networks` is built from it.
+    `esrgan.networks`, and those of spandrel, are built from it.
 
     Raises:
         ValueError: the weights are of no network known here.
     """
-    name = str(declared.get("network"))
-    network_class = vars(networks).get(name)
-    if (
-        name not in _READ_FROM_SHAPES
-        and isinstance(network_class, type)
-        and issubclass(network_class, nn.Module)
-    ):
-        return _build_as_declared(network_class, declared)
+    if network := _build_as_declared(declared):
+        return network
     with torch.device("meta"):
         if "body.0.rdb1.conv1.weight" in state:
             return _build_rrdb(state, declared)
@@ -110,9 +111,18 @@ def build_discriminator(state: Mapping[str, Tensor]) -> Discriminator:
     )
 
 
-def _build_as_declared(network_class: type[nn.Module], declared: Mapping[str, Any]) -> Generator:
+def _build_as_declared(declared: Mapping[str, Any]) -> Generator | None:
     """Not on the meta device: buffers that are in no file need their values."""
-    name = network_class.__name__
+    if declared.get("library") == networks.LIBRARY:
+        return networks.rebuild_spandrel_network(declared)
+    name = str(declared.get("network"))
+    network_class = vars(networks).get(name)
+    if (
+        name in _READ_FROM_SHAPES
+        or not isinstance(network_class, type)
+        or not issubclass(network_class, nn.Module)
+    ):
+        return None
     try:
         with torch.random.fork_rng(devices=[]):
             network = network_class(**{k: v for k, v in declared.items() if k != "network"})

@@ -2,12 +2,8 @@
 
 import re
 import zipfile
-from collections.abc import Mapping
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
-
-from torch import Tensor
 
 _START = 512
 _AGAIN = "download it again"
@@ -48,22 +44,6 @@ def is_safetensors(path: Path) -> bool:
     """Whether it begins with a length and a header in JSON."""
     with path.open("rb") as file:
         return file.read(9)[8:] == b"{"
-
-
-def architecture_name(state: Mapping[str, Tensor]) -> str | None:
-    """The network of which these are the weights, by spandrel's name; None where it has none.
-
-    Spandrel is a library that loads what others have published; it may not be installed.
-    """
-    if find_spec("spandrel") is None:
-        return None
-    with suppress(Exception):  # its detection may fail on anything
-        from spandrel import MAIN_REGISTRY  # type: ignore[import-untyped] # it has no types
-
-        for support in MAIN_REGISTRY.architectures("detection"):
-            if support.architecture.detect(dict(state)):
-                return str(support.architecture.name)
-    return None
 
 
 def names_in_zip(path: Path) -> list[str]:

@@ -8,9 +8,19 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
+from esrgan.networks.spandrel_library import (
+    INSTALL,
+    UnusableNetworkError,
+    is_installed,
+    name_of,
+)
+from esrgan.networks.spandrel_network import (
+    SpandrelNetwork,
+    read_spandrel_network,
+    spandrel_keys,
+)
 from esrgan.weights import architecture, reading
 from esrgan.weights.architecture import Discriminator, Generator
-from esrgan.weights.foreign import architecture_name
 from esrgan.weights.keys import StateDict
 from esrgan.weights.reading import GENERATOR, Part, WeightsError, WeightsFile
 
@@ -67,8 +77,10 @@ def load_generator(
     taken from the file's `architecture` entry (our releases and checkpoints have it), and are
     otherwise as published: 0.2 in RRDBNet, 1 in SRResNet, no step of 3. So is the activation of a
     SRVGGNetCompact without slopes, otherwise ReLU. All other generators of
-    `esrgan.networks` are built from that entry. Of several sets of weights, the average (EMA) is
-    taken unless `part` says otherwise. `scale` tells what the file does not, that of one step.
+    `esrgan.networks` are built from that entry, and so are those of spandrel. What is none of ours
+    is read by spandrel, if that is installed and knows it. Of several sets of weights, the average
+    (EMA) is taken unless `part` says otherwise. `scale` tells what the file does not, that of one
+    step.
 
     Raises:
         WeightsError: as for `load_state_dict_file`, or the weights are of no network known here, or
@@ -82,7 +94,11 @@ def generator_in(
 ) -> Generator:
     """`load_generator` of a file that has been read; the network takes over its tensors."""
     declared = {**file.architecture, **({} if scale is None else {"scale": scale})}
-    network = _network_in(file, part, lambda s: architecture.build_generator(s, declared))
+    state = file.weights(part)
+    try:
+        network = _network_in(file, state, lambda s: architecture.build_generator(s, declared))
+    except WeightsError as error:
+        network = _by_spandrel(file, state, otherwise=error)
     found = architecture.scale_of(network)
     if scale not in (None, found):
         raise WeightsError(f"{file.path} is of scale {found}, not {scale}: give that, or none")
@@ -96,7 +112,7 @@ def load_discriminator(path: Path | str) -> Discriminator:
         WeightsError: as for `load_state_dict_file`, or there is no discriminator known here.
     """
     file = reading.read_weights_file(path)
-    return _network_in(file, reading.DISCRIMINATOR, architecture.build_discriminator)
+    return _network_in(file, file.weights(reading.DISCRIMINATOR), architecture.build_discriminator)
 
 
 def load_into(network: Generator, path: Path | str, *, allow_partial: bool) -> MatchReport:
@@ -114,7 +130,7 @@ def load_into(network: Generator, path: Path | str, *, allow_partial: bool) -> M
         WeightsError: as for `load_state_dict_file`; or nothing fits, or not everything does and
             `allow_partial` is not set.
     """
-    state = reading.load_state_dict_file(path)
+    state = _named_alike(reading.load_state_dict_file(path), network)
     report = compare(state, network.state_dict())
     if not report.matched:
         raise WeightsError(f"nothing in {path} fits the network:\n{report}")
@@ -161,17 +177,42 @@ def compare(in_file: Mapping[str, Tensor], in_network: Mapping[str, Tensor]) -> 
     )
 
 
-def _network_in(file: WeightsFile, part: Part, build: Callable[[StateDict], _Network]) -> _Network:
-    state = file.weights(part)
+def _network_in(
+    file: WeightsFile, state: StateDict, build: Callable[[StateDict], _Network]
+) -> _Network:
     try:
         network = build(state)
     except ValueError as error:
-        name = architecture_name(state)
-        known = f" (spandrel knows it as {name}, which is not one of ours)" if name else ""
-        raise WeightsError(f"{file.path} cannot be loaded: {error}{known}") from error
+        raise WeightsError(f"{file.path} cannot be loaded: {error}{_known(state)}") from error
+    state = _named_alike(state, network)
     report = compare(state, network.state_dict())
     if not report.complete:
         name = getattr(network, "architecture", type(network).__name__)
         raise WeightsError(f"{file.path} looks like {name}, but does not fit it:\n{report}")
     network.load_state_dict(state, assign=True)
     return network.eval()
+
+
+def _known(state: StateDict) -> str:
+    """What spandrel says of weights, or how it is asked, for the end of a message."""
+    if not is_installed():
+        return f". Spandrel, which reads many more networks, is not installed: {INSTALL}"
+    name = name_of(state)
+    return f" (spandrel knows it as {name})" if name else ""
+
+
+def _by_spandrel(file: WeightsFile, state: StateDict, *, otherwise: WeightsError) -> Generator:
+    """The network that spandrel reads; where it reads none, the error of our own networks."""
+    try:
+        return read_spandrel_network(state).eval()
+    except UnusableNetworkError as error:
+        raise WeightsError(f"{file.path} cannot be used: {error}") from error
+    except ValueError:
+        raise otherwise from None
+
+
+def _named_alike(state: StateDict, network: nn.Module) -> StateDict:
+    """Weights in the names of a network of spandrel's, where it has others for them."""
+    if not isinstance(network, SpandrelNetwork) or state.keys() == network.state_dict().keys():
+        return state
+    return dict(spandrel_keys(state))

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from esrgan.networks import RRDBNet, SRVGGNetCompact
+from esrgan.networks import RRDBNet, SpandrelNetwork, SRVGGNetCompact, read_spandrel_network
 from esrgan.networks.rrdb import ResidualInResidualDenseBlock
 from esrgan.weights.architecture import Generator, architecture_of
 from esrgan.weights.keys import StateDict
@@ -20,12 +20,15 @@ from esrgan.weights.keys import StateDict
 OTHERS = "programs that read weights by spandrel (chaiNNer, ComfyUI, …)"
 _GROWTH, _SCALING = 32, 0.2  # of all RRDB networks that they build
 _UNSHUFFLE = (1, 2, 4)
+_SEEN = 1e-4  # of the largest value: more is not rounding
 _SLOPES = {"relu": 0.0, "leaky_relu": 0.1}
 
 
 def never_read_by_others(network: Generator) -> str | None:
     """Why no form of this network is read by spandrel, in words; None: one is."""
     about: dict[str, Any] = {**architecture_of(network)}
+    if isinstance(network, SpandrelNetwork):
+        return _misread(network)
     if isinstance(network, SRVGGNetCompact):
         return None
     if not isinstance(network, RRDBNet):
@@ -37,6 +40,26 @@ def never_read_by_others(network: Generator) -> str | None:
     if network.unshuffle not in _UNSHUFFLE:
         return f"they do not know an unshuffle of {network.unshuffle}"
     return None
+
+
+def _misread(network: SpandrelNetwork) -> str | None:
+    """What of a network of spandrel's is not to be seen in its weights, if that changes images."""
+    network = deepcopy(network).to("cpu", torch.float32).eval()
+    try:
+        read = read_spandrel_network(network.state_dict()).eval()
+    except ValueError as error:
+        return str(error)
+    lq = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        ours, theirs = network(lq), read(lq)
+    if ours.shape == theirs.shape and (ours - theirs).abs().max() <= _SEEN * ours.abs().max():
+        return None
+    about, taken = (each.architecture["parameters"] for each in (network, read))
+    return "they take " + ", ".join(
+        f"{name} {taken.get(name)} for {value}"
+        for name, value in about.items()
+        if value != taken.get(name)
+    )
 
 
 def unseen_by_others(network: Generator) -> list[str]:

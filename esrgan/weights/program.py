@@ -1,7 +1,11 @@
 """Generators as programs that run without PyTorch (.onnx)."""
 
+import io
 import json
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from esrgan.files import write_whole
-from esrgan.networks import RRDBNet
+from esrgan.networks import RRDBNet, SpandrelNetwork
 from esrgan.weights.architecture import Generator, architecture_of, multiple_of, scale_of
 from esrgan.weights.reading import WeightsError
 from esrgan.weights.release import check_place
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 _OPSET = 18  # the oldest that PyTorch writes without a conversion; runtimes know it since 2023
 _TOLERANCE = 1e-4  # of 1, from PyTorch's output: a fortieth of a step of an 8-bit image
+_REASON = 160  # letters of what an exporter says
 _SIZES = ((1, 8, 8), (2, 5, 12), (1, 23, 18))  # to compare at: batch, height, width by a multiple
 
 
@@ -56,10 +61,11 @@ def save_onnx(
     network = deepcopy(network).to("cpu", torch.float32).eval()
     pads = padding and isinstance(network, RRDBNet)
     multiple = 1 if pads else multiple_of(network)
-    model = _export(network, multiple=multiple)
-    _describe(model, network, metadata, multiple=multiple)
-    content = model.SerializeToString()
-    difference = _largest_difference(content, network, multiple=multiple)
+    with _named(path, network):
+        model = _export(network, multiple=multiple)
+        _describe(model, network, metadata, multiple=multiple)
+        content = model.SerializeToString()
+        difference = _largest_difference(content, network, multiple=multiple)
     if not difference <= _TOLERANCE:  # not a number is not
         raise WeightsError(
             f"{path} is not written: its output would differ from PyTorch's by {difference:.1e}, "
@@ -67,6 +73,25 @@ def save_onnx(
         )
     write_whole(path, content, overwrite=overwrite)
     return difference
+
+
+@contextmanager
+def _named(path: Path, network: Generator) -> Iterator[None]:
+    """Say that a network of others is no program; in ours, that would be a mistake of ours."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(network, SpandrelNetwork):
+            raise
+        name = architecture_of(network)["network"]
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        reason = re.sub(r"\x1b\[\d+m", "", next(iter(str(cause).splitlines()), ""))[:_REASON]
+        raise WeightsError(
+            f"{path} is not written: {name} of spandrel cannot be made a program for images of "
+            f"every size ({reason}): .safetensors and .pth can be written"
+        ) from error
 
 
 class _ByConvolution(nn.Module):
@@ -103,6 +128,8 @@ def _export(network: Generator, *, multiple: int) -> "onnx.ModelProto":
         pads = multiple == 1
         smallest = network.unshuffle if pads else 1
         network = _ByConvolution(network, pads=pads).eval()
+    if isinstance(network, SpandrelNetwork) and network.writes_weights():
+        return _traced(network)
     height, width = (torch.export.Dim(name, min=smallest) for name in ("height", "width"))
     shape = {0: torch.export.Dim("batch"), 2: multiple * height, 3: multiple * width}
     program = torch.onnx.export(
@@ -116,6 +143,30 @@ def _export(network: Generator, *, multiple: int) -> "onnx.ModelProto":
     )
     assert program is not None  # it is where no file is named
     return program.model_proto
+
+
+def _traced(network: Generator) -> "onnx.ModelProto":
+    """As operations recorded from one pass: the exporter that reads a program ends in a crash here.
+
+    What a pass computes of weights alone is a constant then: SPAN is one convolution for three.
+    """
+    import onnx
+
+    axes = {0: "batch", 2: "height", 3: "width"}
+    content = io.BytesIO()
+    with warnings.catch_warnings():  # that there is another exporter, and that a pass is recorded
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.rand(1, 3, 16, 24),),
+            content,  # type: ignore[arg-type] # this exporter takes it
+            input_names=["lq"],
+            output_names=["sr"],
+            dynamic_axes={"lq": axes, "sr": axes},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+    return onnx.load_from_string(content.getvalue())
 
 
 def _describe(
@@ -138,7 +189,7 @@ def _largest_difference(content: bytes, network: Generator, *, multiple: int) ->
     import onnxruntime  # type: ignore[import-untyped] # it has no types
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what it refuses is an exception, too
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     numbers = torch.Generator().manual_seed(0)
     differences = []

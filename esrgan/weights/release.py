@@ -4,6 +4,7 @@ import io
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import safetensors.torch
 import torch
 
 from esrgan.files import check_target, write_whole
+from esrgan.networks import SpandrelNetwork
 from esrgan.weights.architecture import Generator, architecture_of, scale_of
 from esrgan.weights.digest import DIGEST, digest_of
 from esrgan.weights.keys import KeyLayout, StateDict, released
@@ -64,6 +66,9 @@ def check_place(path: Path, suffixes: tuple[str, ...], *, overwrite: bool) -> No
 
 def _portable(network: Generator, dtype: torch.dtype) -> StateDict:
     """Contiguous on the CPU: training keeps weights in other layouts."""
+    if isinstance(network, SpandrelNetwork):  # not all that read a file compute weights anew
+        network = deepcopy(network)
+        network.settle()
     state = {}
     for key, tensor in network.state_dict().items():
         kept = tensor.to("cpu", dtype if tensor.is_floating_point() else tensor.dtype)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from esrgan.commands import train
+from esrgan.commands.composition import with_plus
 from esrgan.hydra_errors import as_typed
 
 
@@ -43,6 +44,14 @@ def test_a_value_that_needs_quotes_is_shown_as_it_must_be_typed(error, home, nam
 
 
 @pytest.mark.parametrize(
+    "word", ["generator.parameters.dim=8", "generator.parameters={dim:8}", "patch_size=8"]
+)
+def test_parameters_of_a_network_of_others_need_no_plus(word):
+    plus = "" if word == "patch_size=8" else "++"
+    assert with_plus(word) == plus + word
+
+
+@pytest.mark.parametrize(
     ("word", "value"),
     [
         ("name=2024_11_03", "20241103"),
@@ -58,8 +67,8 @@ def test_text_that_hydra_takes_for_something_else_is_refused(error, word, value)
     ("word", "message"),
     [
         ("quickstart", "quickstart is not KEY=VALUE, as experiment=quickstart is"),
-        ("generator=null", "generator cannot be null: there are from_file, msrresnet, rrdb_23, "),
-        ("~generator", "generator cannot be null: there are from_file, msrresnet, rrdb_23, "),
+        ("generator=null", "generator cannot be null: there are dat_light, from_file, msrresnet, "),
+        ("~generator", "generator cannot be null: there are dat_light, from_file, msrresnet, "),
         ("iterations =5", "iterations =5 has spaces around its =: give iterations=5"),
         ("training.optimizer.betas=(0.9,0.99)", "cannot be read: a list is written '"),
         ("training.adversary.weight=1", "was renamed: give training.losses.adversarial and"),

@@ -57,3 +57,16 @@ def test_a_network_of_scale_2_starts_from_one_of_scale_4_as_real_esrgan_s_did(
     assert found["conv_first.weight"].any()  # as it starts without a file
     assert "RealESRGAN_x4plus.pth: 71 of the network's 72 tensors fit" in caplog.text
     assert "1 of another shape: conv_first.weight (file 4x3x3x3, network 4x12x3x3)" in caplog.text
+
+
+def test_what_a_gpu_cannot_do_the_same_way_twice_is_said_with_the_setting():
+    class Trainer:
+        def fit(self, *_):
+            raise RuntimeError(
+                "adaptive_max_pool2d_backward_cuda does not have a deterministic implementation, "
+                "but you set 'torch.use_deterministic_algorithms(True)'."
+            )
+
+    with pytest.raises(ValueError, match=r"^deterministic \(true\).* adaptive_max.*=false") as said:
+        train._fit(Trainer(), None, None)
+    assert "\n" not in str(said.value)

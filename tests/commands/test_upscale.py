@@ -210,7 +210,9 @@ def test_options_reach_the_upscaler(run, weights, photos, output, monkeypatch):
     monkeypatch.setattr("esrgan.inference.Upscaler", Recorder)
     options = ("--tile", 5, "--self-ensemble", "--precision", "bf16")
     assert run(weights, photos, "--output", output, *options)[0] == 0
-    assert made == [{"tile": 5, "self_ensemble": True, "dtype": torch.bfloat16}]
+    assert [(m["tile"], m["self_ensemble"], m["dtype"]) for m in made] == [
+        (5, True, torch.bfloat16)
+    ]
     made.clear()
     run(weights, photos, "--output", output, "--overwrite")
     assert [(m["tile"], m["self_ensemble"]) for m in made] == [(None, False)] * 2

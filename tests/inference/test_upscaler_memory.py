@@ -95,7 +95,7 @@ def test_a_result_that_memory_has_no_room_for_is_an_error_that_says_so(lq):
 
 def test_less_memory_makes_smaller_tiles_and_half_precision_larger_ones(lq, monkeypatch):
     def number_of_tiles(memory, **options):
-        monkeypatch.setattr("esrgan.inference.upscaler.memory_for_a_tile", lambda _: memory)
+        monkeypatch.setattr("esrgan.inference.upscaler.memory_for_a_tile", lambda *_, **__: memory)
         calls = []
         Upscaler(Limited(10**9), **options)(lq, progress=calls.append)
         return len(calls)

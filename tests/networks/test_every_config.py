@@ -55,7 +55,8 @@ def names(group: str) -> list[str]:
     return sorted(p.stem for p in (CONFIGS / group).glob("*.yaml") if p.stem not in SPECIAL)
 
 
-SPECIAL = ("from_file", "none")  # which have no network of their own
+# Which have no network of their own; and those of others: test_spandrel_network.py
+SPECIAL = ("from_file", "none", "spandrel", "dat_light", "realplksr", "span", "swinir_light")
 
 
 def build(group: str, name: str, **changes: object) -> nn.Module:

@@ -13,7 +13,8 @@ from esrgan.networks import RRDBNet
 from esrgan.weights import load_generator, note_for_others, portable, save_release, unseen_by_others
 
 CONFIGS = configs_folder() / "generator"
-NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem != "from_file")
+NOT_OURS = {"from_file", "spandrel", "dat_light", "realplksr", "span", "swinir_light"}
+NAMES = sorted({path.stem for path in CONFIGS.glob("*.yaml")} - NOT_OURS)
 SMALL = {"num_features": 8, "num_blocks": 2, "num_convs": 2}
 READS = {"RRDBNet", "SRVGGNetCompact"}
 # Values of every option, by the option; SMALL's are as good as any for spandrel
