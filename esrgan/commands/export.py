@@ -5,8 +5,11 @@ newest release or checkpoint. What the output's name ends in says what is writte
 
   .safetensors  weights; the recipe, the metrics and the architecture are in its metadata
   .pth          the same for programs that read nothing else: BasicSR, Real-ESRGAN, upscalers
-  .onnx         a program: `lq` in, `sr` out, RGB in [0, 1], (N, 3, H, W), of any size; with
-                --no-padding of multiples only (x2: of 2, x1: of 4), for programs that convert it
+  .onnx         a program: `input`, `output`, RGB in [0, 1], (N, 3, H, W), of any size; with
+                --no-padding of multiples only (x2: of 2, x1: of 4), for programs that convert it,
+                with --shape 1x3x256x256 of that one; --half computes in float16
+  .param        a program for ncnn, as Upscayl takes it: NAME-x4.param, with the scale in its name,
+                and its weights in NAME-x4.bin, float16 unless --fp32 is given
 
 What other programs cannot see in a file of weights (BatchNorm, another residual scaling, fewer
 growth channels, another activation) is computed into the weights, so that they read the same
@@ -18,7 +21,7 @@ example: export.py experiments/esrgan --output esrgan.safetensors
 """
 
 import sys
-from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +34,7 @@ from esrgan.runs import RunFolder, find_weights
 if TYPE_CHECKING:
     from esrgan.weights import Generator
 
-_SUFFIXES = (".safetensors", ".pth", ".onnx")
+_SUFFIXES = (".safetensors", ".pth", ".onnx", ".param")
 LAYOUTS = ("basicsr", "esrgan", "2018")
 """Of keys; `esrgan.weights.KEY_LAYOUTS` has the same, behind seconds of imports."""
 
@@ -44,6 +47,8 @@ class Arguments:
     output: Path
     layout: str | None
     half: bool
+    fp32: bool
+    shape: tuple[int, int, int] | None
     scale: int | None
     no_padding: bool
     as_trained: bool
@@ -63,12 +68,22 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     add("--layout", choices=LAYOUTS, help="names of the layers; default: basicsr")
     add("--dialect", dest="layout", choices=LAYOUTS, help=SUPPRESS)  # its earlier name
     add("--half", action="store_true", help="float16 in the file, for half its size")
+    add("--fp32", action="store_true", help="float32 in the weights of a .param")
+    add("--shape", type=_shape, metavar="1x3xHxW", help="of .onnx: the one that it takes")
     add("--scale", type=int, metavar="N", help="3, where an older file of RRDB does not tell")
     add("--no-padding", action="store_true", help="for .onnx of x2 and x1: take multiples only")
     add("--as-trained", action="store_true", help="the network of the run, whoever reads it")
     add("--weights", choices=("ema", "raw"), help="of a checkpoint that has both; default: ema")
     add("--overwrite", action="store_true", help="write over an earlier file")
     return Arguments(**vars(parser.parse_args(argv)))
+
+
+def _shape(word: str) -> tuple[int, int, int]:
+    numbers = word.lower().split("x")
+    if len(numbers) != 4 or numbers[1] != "3" or not all(n.isdecimal() and int(n) for n in numbers):
+        raise ArgumentTypeError(f"{word} must be batch x 3 x height x width, as 1x3x256x256")
+    batch, _, height, width = map(int, numbers)
+    return batch, height, width
 
 
 def _export(arguments: Arguments) -> None:
@@ -89,22 +104,44 @@ def _export(arguments: Arguments) -> None:
     form = ", ".join(f"{name} {value}" for name, value in architecture.items())
     print(f"{source}: {count:,} parameters, {form}")
     output.parent.mkdir(parents=True, exist_ok=True)
-    write = _write_program if output.suffix == ".onnx" else _write_weights
+    write = {".onnx": _write_onnx, ".param": _write_ncnn}.get(output.suffix, _write_weights)
     about = write(network, metadata, arguments)
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, {about}")
 
 
-def _write_program(network: "Generator", metadata: dict[str, str], arguments: Arguments) -> str:
+def _write_onnx(network: "Generator", metadata: dict[str, str], arguments: Arguments) -> str:
     """Returns what there is to say of the file."""
-    from esrgan.weights import multiple_of, save_onnx
+    from esrgan.weights import OPSET, multiple_of, save_onnx
 
-    padding, overwrite = not arguments.no_padding, arguments.overwrite
     difference = save_onnx(
-        arguments.output, network, metadata=metadata, padding=padding, overwrite=overwrite
+        arguments.output,
+        network,
+        metadata=metadata,
+        padding=not arguments.no_padding,
+        shape=arguments.shape,
+        half=arguments.half,
+        overwrite=arguments.overwrite,
     )
-    multiple = 1 if padding else multiple_of(network)
+    multiple = multiple_of(network) if arguments.no_padding else 1
     sides = f", sides that are multiples of {multiple}" if multiple > 1 else ""
-    return f"float32{sides}, at most {difference:.1e} from PyTorch's output"
+    numbers = "float16 between float32 ends" if arguments.half else "float32"
+    return f"{numbers}, opset {OPSET}{sides}, {_off_by(difference)}"
+
+
+def _write_ncnn(network: "Generator", metadata: dict[str, str], arguments: Arguments) -> str:
+    """Returns what there is to say of the file."""
+    from esrgan.weights import save_ncnn
+
+    output = arguments.output
+    difference = save_ncnn(output, network, half=not arguments.fp32, overwrite=arguments.overwrite)
+    weights = output.with_suffix(".bin")
+    size = weights.stat().st_size / 1e6
+    numbers = "float32" if arguments.fp32 else "float16"
+    return f"with {weights}: {size:.1f} MB, {numbers}, {_off_by(difference)}"
+
+
+def _off_by(difference: float) -> str:
+    return f"at most {difference:.1e} from PyTorch's output"
 
 
 def _write_weights(network: "Generator", metadata: dict[str, str], arguments: Arguments) -> str:
@@ -139,25 +176,30 @@ def _write_weights(network: "Generator", metadata: dict[str, str], arguments: Ar
     return str(dtype).removeprefix("torch.")
 
 
+_PROGRAMS = (".onnx", ".param")
+_ONLY_FOR: dict[str, tuple[Sequence[str], str]] = {
+    "no_padding": ((".onnx",), "it is for .onnx"),
+    "shape": ((".onnx",), "it is for .onnx: what else is written takes any size"),
+    "fp32": ((".param",), "it is for .param: what else is written is float32 without --half"),
+    "half": ((".safetensors", ".pth", ".onnx"), "its weights are float16 unless --fp32 is given"),
+    "layout": ((".safetensors", ".pth"), "what runs it does not read the names of layers"),
+    "as_trained": ((".safetensors", ".pth"), "a program is whole as it is"),
+}
+
+
 def _check_arguments(arguments: Arguments) -> None:
     output = arguments.output
     check_target(output, overwrite=arguments.overwrite, suffixes=_SUFFIXES)
-    if output.suffix != ".onnx":
-        if arguments.no_padding:
-            raise ValueError(f"--no-padding has no effect on {output.suffix}: it is for .onnx")
-        if RunFolder(output.parent).checkpoints.is_dir():
-            raise ValueError(
-                f"{output.parent.resolve()} is the folder of a run, which would then stand for "
-                f"{output.name}: choose another folder"
-            )
-    elif arguments.layout:
-        raise ValueError("--layout has no effect on .onnx: what runs it does not read the names")
-    elif arguments.as_trained:
-        raise ValueError("--as-trained has no effect on .onnx: a program is whole as it is")
-    elif arguments.half:
+    if output.suffix == ".param":
+        check_target(output.with_suffix(".bin"), overwrite=arguments.overwrite)
+    for name, (suffixes, why) in _ONLY_FOR.items():
+        if getattr(arguments, name) and output.suffix not in suffixes:
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{option} has no effect on {output.suffix}: {why}")
+    if output.suffix not in _PROGRAMS and RunFolder(output.parent).checkpoints.is_dir():
         raise ValueError(
-            "--half is for weights: an .onnx file is checked against PyTorch to 1e-4, which "
-            "float16 cannot hold. What runs it (TensorRT, DirectML, …) can convert it itself"
+            f"{output.parent.resolve()} is the folder of a run, which would then stand for "
+            f"{output.name}: choose another folder"
         )
 
 

@@ -11,9 +11,11 @@ from esrgan.weights.load import load_discriminator as load_discriminator
 from esrgan.weights.load import load_discriminator_into as load_discriminator_into
 from esrgan.weights.load import load_generator as load_generator
 from esrgan.weights.load import load_into as load_into
+from esrgan.weights.ncnn_program import save_ncnn as save_ncnn
 from esrgan.weights.portable import note_for_others as note_for_others
 from esrgan.weights.portable import portable as portable
 from esrgan.weights.portable import unseen_by_others as unseen_by_others
+from esrgan.weights.program import OPSET as OPSET
 from esrgan.weights.program import save_onnx as save_onnx
 from esrgan.weights.reading import EMA as EMA
 from esrgan.weights.reading import RAW as RAW

@@ -4,7 +4,7 @@ import io
 import json
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from importlib.util import find_spec
@@ -12,22 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from esrgan.files import write_whole
 from esrgan.networks import RRDBNet, SpandrelNetwork
 from esrgan.weights.architecture import Generator, architecture_of, multiple_of, scale_of
+from esrgan.weights.convertible import ByConvolution, expected, unshuffles
+from esrgan.weights.onnx_halves import Shape, halved, random_images, run_onnx
 from esrgan.weights.reading import WeightsError
 from esrgan.weights.release import check_place
 
 if TYPE_CHECKING:
     import onnx
 
-_OPSET = 18  # the oldest that PyTorch writes without a conversion; runtimes know it since 2023
-_TOLERANCE = 1e-4  # of 1, from PyTorch's output: a fortieth of a step of an 8-bit image
-_REASON = 160  # letters of what an exporter says
+OPSET = 18  # the oldest that PyTorch writes without a conversion; runtimes know it since 2023
+# Of 1, from PyTorch's output: in float32, a fortieth of a step of an 8-bit image
+_TOLERANCES = {"fp32": 1e-4, "fp16": 1e-2}
 _SIZES = ((1, 8, 8), (2, 5, 12), (1, 23, 18))  # to compare at: batch, height, width by a multiple
+_REASON = 160  # letters of what an exporter says
 
 
 def save_onnx(
@@ -36,9 +37,11 @@ def save_onnx(
     *,
     metadata: Mapping[str, str],
     padding: bool = True,
+    shape: Shape | None = None,
+    half: bool = False,
     overwrite: bool = False,
 ) -> float:
-    """Write a generator as .onnx: `lq` in, `sr` out, float32 (N, 3, H, W), any N, H and W.
+    """Write a generator as .onnx: `input`, `output`, float32 (N, 3, H, W), any N, H and W.
 
     Where RRDBNet asks for multiples of its `unshuffle` (scale 2 and 1), the program mirrors what is
     missing at the right and bottom, and crops its output; H and W are at least that number. Without
@@ -47,9 +50,20 @@ def save_onnx(
     `multiple_of`, beside `scale` and `architecture`. Before it is kept, the file is run by
     onnxruntime at several sizes; the largest difference from PyTorch's output, of 1, is returned.
 
+    Args:
+        path: where to.
+        network: the generator.
+        metadata: what else the file says of itself.
+        padding: see above.
+        shape: the one N, H and W that the program takes; None: any.
+        half: whether weights and computation are in float16, but for what float16 cannot hold. Both
+            ends stay float32.
+        overwrite: whether an earlier file may be written over.
+
     Raises:
-        ValueError: as for `save_release`, a package is not installed, or the outputs differ by more
-            than 1e-4: then there is no file.
+        ValueError: as for `save_release`, a package is not installed, the shape does not fit the
+            network, or the outputs differ by more than 1e-4 (in float16, 1e-2): then there is no
+            file.
     """
     path = Path(path)
     check_place(path, (".onnx",), overwrite=overwrite)
@@ -59,24 +73,29 @@ def save_onnx(
             f"to write .onnx, {' and '.join(missing)} must be installed: pip install -e '.[onnx]'"
         )
     network = deepcopy(network).to("cpu", torch.float32).eval()
-    pads = padding and isinstance(network, RRDBNet)
-    multiple = 1 if pads else multiple_of(network)
-    with _named(path, network):
-        model = _export(network, multiple=multiple)
+    multiple = 1 if padding and isinstance(network, RRDBNet) else multiple_of(network)
+    if shape is not None:
+        _check_shape(shape, network, multiple=multiple)
+    sizes = _sizes(multiple) if shape is None else [shape]
+    with _explaining(path, network, shape):
+        model = _export(network, multiple=multiple, shape=shape)
+        if half:
+            model = halved(model, random_images(sizes[0]))
         _describe(model, network, metadata, multiple=multiple)
         content = model.SerializeToString()
-        difference = _largest_difference(content, network, multiple=multiple)
-    if not difference <= _TOLERANCE:  # not a number is not
+        difference = _largest_difference(content, network, sizes)
+    tolerance = _TOLERANCES["fp16" if half else "fp32"]
+    if not difference <= tolerance:  # not a number is not
         raise WeightsError(
             f"{path} is not written: its output would differ from PyTorch's by {difference:.1e}, "
-            f"which is more than {_TOLERANCE:.0e}"
+            f"which is more than {tolerance:.0e}"
         )
     write_whole(path, content, overwrite=overwrite)
     return difference
 
 
 @contextmanager
-def _named(path: Path, network: Generator) -> Iterator[None]:
+def _explaining(path: Path, network: Generator, shape: Shape | None) -> Iterator[None]:
     """Say that a network of others is no program; in ours, that would be a mistake of ours."""
     try:
         yield
@@ -88,64 +107,56 @@ def _named(path: Path, network: Generator) -> Iterator[None]:
         while cause.__cause__ is not None:
             cause = cause.__cause__
         reason = re.sub(r"\x1b\[\d+m", "", next(iter(str(cause).splitlines()), ""))[:_REASON]
+        what, also = "a program", ""
+        if shape is None:
+            what, also = "a program for images of every size", "for one size --shape 1x3x256x256, "
         raise WeightsError(
-            f"{path} is not written: {name} of spandrel cannot be made a program for images of "
-            f"every size ({reason}): .safetensors and .pth can be written"
+            f"{path} is not written: {name} of spandrel cannot be made {what} ({reason}): {also}"
+            ".safetensors and .pth are the other choices"
         ) from error
 
 
-class _ByConvolution(nn.Module):
-    """RRDBNet whose unshuffle is a convolution with ones.
-
-    Programs that convert .onnx files to other forms stumble over reshapes by sizes that vary.
-
-    With `pads`, one pixel less than a step is always mirrored: it completes the last step where
-    that has some pixels, and is left out by the convolution where it has none.
-    """
-
-    ones: Tensor
-
-    def __init__(self, network: RRDBNet, *, pads: bool) -> None:
-        super().__init__()
-        self.network, self.pads = network, pads
-        side = network.unshuffle
-        channels = torch.eye(3).repeat_interleave(side**2, dim=0)[..., None, None]
-        places = torch.eye(side**2).reshape(side**2, 1, side, side).repeat(3, 1, 1, 1)
-        self.register_buffer("ones", channels * places)
-
-    def forward(self, lq: Tensor) -> Tensor:
-        step, scale = self.network.unshuffle, self.network.scale
-        height, width = lq.shape[-2:]
-        if self.pads:
-            lq = F.pad(lq, (0, step - 1, 0, step - 1), mode="reflect")
-        sr = self.network.from_cells(F.conv2d(lq, self.ones, stride=step))
-        return sr[..., : height * scale, : width * scale] if self.pads else sr
+def _check_shape(shape: Shape, network: Generator, *, multiple: int) -> None:
+    smallest = multiple_of(network)  # of which less one is mirrored
+    for side in shape[1:]:
+        if side < smallest or side % multiple:
+            rule = f"multiples of {multiple}" if multiple > 1 else f"at least {smallest}"
+            raise ValueError(
+                f"the shape has sides of {shape[1]} and {shape[2]}: this network of scale "
+                f"{scale_of(network)} takes {rule}"
+            )
 
 
-def _export(network: Generator, *, multiple: int) -> "onnx.ModelProto":
+def _sizes(multiple: int) -> list[Shape]:
+    return [(batch, height * multiple, width * multiple) for batch, height, width in _SIZES]
+
+
+def _export(network: Generator, *, multiple: int, shape: Shape | None) -> "onnx.ModelProto":
     smallest = 1
-    if isinstance(network, RRDBNet) and network.unshuffle > 1:
+    if unshuffles(network):
+        assert isinstance(network, RRDBNet)
         pads = multiple == 1
         smallest = network.unshuffle if pads else 1
-        network = _ByConvolution(network, pads=pads).eval()
+        network = ByConvolution(network, pads=pads).eval()
     if isinstance(network, SpandrelNetwork) and network.writes_weights():
-        return _traced(network)
+        return _traced(network, shape)
     height, width = (torch.export.Dim(name, min=smallest) for name in ("height", "width"))
-    shape = {0: torch.export.Dim("batch"), 2: multiple * height, 3: multiple * width}
+    varying = {0: torch.export.Dim("batch"), 2: multiple * height, 3: multiple * width}
+    batch, *sides = shape or (2, 8 * multiple, 12 * multiple)
     program = torch.onnx.export(
         network,
-        (torch.rand(2, 3, 8 * multiple, 12 * multiple),),
-        input_names=["lq"],
-        output_names=["sr"],
-        dynamic_shapes=(shape,),
-        opset_version=_OPSET,
+        (torch.rand(batch, 3, *sides),),
+        input_names=["input"],
+        output_names=["output"],
+        dynamic_shapes=None if shape else (varying,),
+        opset_version=OPSET,
         verbose=False,
     )
     assert program is not None  # it is where no file is named
     return program.model_proto
 
 
-def _traced(network: Generator) -> "onnx.ModelProto":
+def _traced(network: Generator, shape: Shape | None) -> "onnx.ModelProto":
     """As operations recorded from one pass: the exporter that reads a program ends in a crash here.
 
     What a pass computes of weights alone is a constant then: SPAN is one convolution for three.
@@ -153,17 +164,18 @@ def _traced(network: Generator) -> "onnx.ModelProto":
     import onnx
 
     axes = {0: "batch", 2: "height", 3: "width"}
+    batch, *sides = shape or (1, 16, 24)
     content = io.BytesIO()
     with warnings.catch_warnings():  # that there is another exporter, and that a pass is recorded
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
-            (torch.rand(1, 3, 16, 24),),
+            (torch.rand(batch, 3, *sides),),
             content,  # type: ignore[arg-type] # this exporter takes it
-            input_names=["lq"],
-            output_names=["sr"],
-            dynamic_axes={"lq": axes, "sr": axes},
-            opset_version=_OPSET,
+            input_names=["input"],
+            output_names=["output"],
+            dynamic_axes=None if shape else {"input": axes, "output": axes},
+            opset_version=OPSET,
             dynamo=False,
         )
     return onnx.load_from_string(content.getvalue())
@@ -185,26 +197,10 @@ def _describe(
     onnx.helper.set_model_props(model, about)
 
 
-def _largest_difference(content: bytes, network: Generator, *, multiple: int) -> float:
-    import onnxruntime  # type: ignore[import-untyped] # it has no types
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what it refuses is an exception, too
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    numbers = torch.Generator().manual_seed(0)
+def _largest_difference(content: bytes, network: Generator, sizes: Sequence[Shape]) -> float:
     differences = []
-    for batch, height, width in _SIZES:
-        lq = torch.rand(batch, 3, height * multiple, width * multiple, generator=numbers)
-        (sr,) = session.run(["sr"], {"lq": lq.numpy()})
-        with torch.no_grad():
-            differences.append((torch.from_numpy(sr) - _expected(network, lq)).abs().max())
+    for size in sizes:
+        lq = random_images(size)
+        (sr,) = run_onnx(content, lq.numpy(), ["output"])
+        differences.append((torch.from_numpy(sr) - expected(network, lq)).abs().max())
     return float(torch.stack(differences).max())
-
-
-def _expected(network: Generator, lq: Tensor) -> Tensor:
-    """What the network makes of an image that is mirrored up to a multiple, cropped."""
-    multiple, scale = multiple_of(network), scale_of(network)
-    height, width = lq.shape[-2:]
-    mirrored = F.pad(lq, (0, -width % multiple, 0, -height % multiple), mode="reflect")
-    sr: Tensor = network(mirrored)
-    return sr[..., : height * scale, : width * scale]

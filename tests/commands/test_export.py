@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from functools import partial
@@ -142,10 +143,33 @@ def test_a_program_is_told_with_the_difference_that_was_measured(
     monkeypatch.setattr("esrgan.weights.save_onnx", save)  # the exporter takes seconds
     code, printed, _ = run(release, "--output", tmp_path / "a.onnx", "--overwrite")
     assert code == 0
-    assert "a.onnx: 0.1 MB, float32, at most 4.5e-06 from PyTorch's output" in printed
+    assert "a.onnx: 0.1 MB, float32, opset 18, at most 4.5e-06 from PyTorch's output" in printed
     assert given["metadata"] == {"recipe": '{"lr": 1}', "run": "gan", "scale": "4"}
     assert given["overwrite"]
     assert given["network"].architecture == tiny().architecture
+
+
+def test_a_program_of_ncnn_is_two_files(run, release, tmp_path):
+    code, printed, errors = run(release, "--output", tmp_path / "a-x4.param")
+    assert (code, errors) == (0, "")
+    assert re.search(r"a-x4\.param: 0\.0 MB, with \S+a-x4\.bin: 0\.0 MB, float16, at most", printed)
+    assert {"a-x4.param", "a-x4.bin"} < {each.name for each in tmp_path.iterdir()}
+    code, _, errors = run(release, "--output", tmp_path / "a-x4.param", "--fp32")
+    assert code == FAILED
+    assert "a-x4.param exists" in errors
+
+
+def test_a_name_that_others_read_wrongly_is_refused(run, release, tmp_path):
+    code, _, errors = run(release, "--output", tmp_path / "a-x2.param")
+    assert code == FAILED
+    assert "which has x2 in it; the network's is 4" in errors
+    assert list(tmp_path.iterdir()) == [release]
+
+
+def test_a_shape_that_is_none_is_refused(run, release, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(release, "--output", tmp_path / "a.onnx", "--shape", "1x3x0x8")
+    assert "1x3x0x8 must be batch x 3 x height x width, as 1x3x256x256" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -186,9 +210,11 @@ def test_a_run_does_not_come_to_stand_for_an_export_of_it(run, checkpoint, monke
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--output", "a.bin"], "a.bin must end in .safetensors or .pth or .onnx"),
+        (["--output", "a.bin"], "a.bin must end in .safetensors or .pth or .onnx or .param"),
         (["--output", "a.onnx", "--layout", "2018"], "--layout has no effect on .onnx"),
-        (["--output", "a.onnx", "--half"], "which float16 cannot hold"),
+        (["--output", "a-x4.param", "--half"], "its weights are float16 unless --fp32 is given"),
+        (["--output", "a-x4.param", "--shape", "1x3x8x8"], "it is for .onnx: what else is written"),
+        (["--output", "a.onnx", "--fp32"], "--fp32 has no effect on .onnx: it is for .param"),
         (["--output", "a.pth", "--weights", "raw"], "one set of weights: --weights has nothing to"),
         (["--output", "gan.pth/a.pth"], "gan.pth is not a folder"),
     ],

@@ -11,6 +11,7 @@ from weight_samples import lively
 from esrgan.networks import MSRResNet, RRDBNet, SRGANGenerator, SRResNet
 from esrgan.weights import WeightsError, load_generator, save_onnx
 from esrgan.weights import program as writer
+from esrgan.weights.convertible import ByConvolution
 
 TINY = {"num_features": 4, "num_blocks": 1}
 ANIME = "weights/RealESRGAN_x4plus_anime_6B.pth"
@@ -22,7 +23,7 @@ def difference_at_sizes(path, network, multiple=1):
     largest = 0.0
     for shape in ((1, 3, 1 * multiple, 3 * multiple), (3, 3, 7 * multiple, 4 * multiple)):
         lq = torch.rand(shape)
-        (sr,) = session.run(None, {"lq": lq.numpy()})
+        (sr,) = session.run(None, {"input": lq.numpy()})
         with torch.no_grad():
             expected = network(lq).numpy()
         assert expected.std() > 1e-3  # or all would agree
@@ -57,7 +58,7 @@ def dimensions(value):
 def test_an_unshuffle_by_convolution_is_exact(scale, pads):
     network = lively(RRDBNet(scale=scale, growth_channels=4, residual_scaling=0.5, **TINY))
     step = network.unshuffle
-    replaced = writer._ByConvolution(network, pads=pads)
+    replaced = ByConvolution(network, pads=pads)
     for height, width in ((8, 12), (4, 4), *(((17, 23), (6, 7)) if pads else ())):
         lq = torch.rand(2, 3, height, width)
         missing = ((0, 0), (0, 0), (0, -height % step), (0, -width % step))
@@ -78,7 +79,7 @@ def test_a_program_with_pixel_unshuffle_mirrors_and_crops_by_itself(tmp_path, sc
         missing = ((0, 0), (0, 0), (0, -height % step), (0, -width % step))
         with torch.no_grad():
             expected = network(torch.from_numpy(np.pad(lq, missing, "reflect"))).numpy()
-        (sr,) = session.run(None, {"lq": lq})
+        (sr,) = session.run(None, {"input": lq})
         assert sr.shape == (2, 3, height * scale, width * scale)
         expected = expected[..., : height * scale, : width * scale]
         np.testing.assert_allclose(sr, expected, atol=1e-5)
@@ -121,6 +122,57 @@ def test_every_network_runs_at_any_size(tmp_path, network):
 
 
 @pytest.mark.slow
+def test_one_shape_is_written_where_one_is_asked_for(tmp_path):
+    network = lively(RRDBNet(scale=2, growth_channels=4, **TINY))
+    path = tmp_path / "a.onnx"
+    assert save_onnx(path, network, metadata={}, shape=(1, 9, 14)) < 1e-5
+    model = onnx.load(path)
+    assert dimensions(model.graph.input[0]) == [1, 3, 9, 14]
+    assert dimensions(model.graph.output[0]) == [1, 3, 18, 28]
+
+
+@pytest.mark.parametrize(
+    ("shape", "padding", "rule"),
+    [((1, 1, 8), True, "at least 2"), ((1, 9, 14), False, "multiples of 2")],
+)
+def test_a_shape_that_does_not_fit_is_refused(tmp_path, shape, padding, rule):
+    network = RRDBNet(scale=2, growth_channels=4, **TINY)
+    with pytest.raises(ValueError, match=f"this network of scale 2 takes {rule}"):
+        save_onnx(tmp_path / "a.onnx", network, metadata={}, shape=shape, padding=padding)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_what_float16_cannot_hold_stays_in_float32(tmp_path, scale):
+    network = lively(RRDBNet(scale=scale, growth_channels=4, **TINY))
+    assert save_onnx(tmp_path / "a.onnx", network, metadata={}, half=True) < 1e-2
+    with torch.no_grad():  # the same output, by way of numbers of 1e6
+        network.conv_hr.weight *= 1e6
+        network.conv_hr.bias *= 1e6
+        network.conv_last.weight *= 1e-6
+    assert save_onnx(tmp_path / "b.onnx", network, metadata={}, half=True) < 1e-2
+    whole = onnx.TensorProto.FLOAT
+    kinds = []
+    for name in ("a.onnx", "b.onnx"):
+        graph = onnx.load(tmp_path / name).graph
+        ends = [graph.input[0], graph.output[0]]
+        assert [end.type.tensor_type.elem_type for end in ends] == [whole, whole]
+        kinds.append([i.data_type for i in graph.initializer if len(i.dims) == 4].count(whole))
+    assert kinds == [0, 2]  # of the two layers
+    session = onnxruntime.InferenceSession(tmp_path / "b.onnx", providers=["CPUExecutionProvider"])
+    for height, width in ((4, 5), (17, 23), (8, 12), (6, 7), (13, 4)):
+        lq = np.random.default_rng(0).random((2, 3, height, width), np.float32)
+        step = network.unshuffle
+        missing = ((0, 0), (0, 0), (0, -height % step), (0, -width % step))
+        with torch.no_grad():
+            expected = network(torch.from_numpy(np.pad(lq, missing, "reflect"))).numpy()
+        expected = expected[..., : height * scale, : width * scale]
+        (sr,) = session.run(["output"], {"input": lq})
+        np.testing.assert_allclose(sr, expected, atol=1e-2)
+
+
+@pytest.mark.slow
 def test_the_released_weights_run_with_onnxruntime(reference_data, tmp_path):
     network = load_generator(reference_data / ANIME)
     assert save_onnx(tmp_path / "a.onnx", network, metadata={}) < 1e-4
@@ -133,15 +185,15 @@ def constant_program(monkeypatch):
 
     def replace(value):
         side = ["batch", 3, "height", "width"]
-        lq = onnx.helper.make_tensor_value_info("lq", onnx.TensorProto.FLOAT, side)
-        sr = onnx.helper.make_tensor_value_info("sr", onnx.TensorProto.FLOAT, side)
+        lq = onnx.helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, side)
+        sr = onnx.helper.make_tensor_value_info("output", onnx.TensorProto.FLOAT, side)
         constant = onnx.helper.make_tensor("c", onnx.TensorProto.FLOAT, [1], [value])
-        node = onnx.helper.make_node("Add", ["zero", "c"], ["sr"])
-        zero = onnx.helper.make_node("Sub", ["lq", "lq"], ["zero"])
+        node = onnx.helper.make_node("Add", ["zero", "c"], ["output"])
+        zero = onnx.helper.make_node("Sub", ["input", "input"], ["zero"])
         graph = onnx.helper.make_graph([zero, node], "g", [lq], [sr], [constant])
         opset = [onnx.helper.make_opsetid("", 18)]
         model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=10)
-        monkeypatch.setattr(writer, "_export", lambda _network, multiple: model)
+        monkeypatch.setattr(writer, "_export", lambda _network, **_: model)
 
     return replace
 
