@@ -1,5 +1,6 @@
 """Losses and optimizers of choice: a run of 20 iterations that is killed ends in the same bits."""
 
+import json
 import re
 
 import pytest
@@ -30,14 +31,18 @@ LEARNED = SHORT | {
 KINDS = {
     "losses": LOSSES,
     "learned_losses": LEARNED,
-    "adan": PLAIN | {"optimizer": "adan"},
+    "adan": PLAIN
+    | {  # tests/test_configs.py has optimizer=adan
+        "training.optimizer._target_": "pytorch_optimizer.Adan",
+        "training.optimizer.betas": "[0.98,0.92,0.99]",
+    },
     "schedule_free": PLAIN | {"optimizer": "schedule_free"},
     "schedule_free_with_ema": PLAIN | {"optimizer": "schedule_free", "training.ema_decay": 0.9},
 }
 
 
 def of_kind(kind, settings):
-    if "optimizer" in KINDS[kind]:
+    if "losses" not in KINDS[kind]:
         pytest.importorskip("pytorch_optimizer")
     changes = KINDS[kind]
     ours = settings | changes
@@ -80,6 +85,12 @@ def test_what_is_released_is_what_is_validated(whole):
     assert all(torch.equal(released[key], used[key]) for key in used)
     if kind != "adan":
         assert any(not torch.equal(used[key], state["generator"][key]) for key in used)
+
+
+def test_what_only_adam_knows_is_no_setting_of_another_optimizer(whole):
+    _, _, training = whole
+    optimizer = json.loads((training.run / "settings.json").read_text())["training"]["optimizer"]
+    assert ("fused" in optimizer) == (optimizer["_target_"] == "torch.optim.Adam")
 
 
 def test_each_loss_has_its_column(whole):
