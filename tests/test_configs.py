@@ -17,6 +17,7 @@ from esrgan.data import CODECS, Recipe, build_dataset, write_png
 from esrgan.degradations import resize_double
 from esrgan.runs import Settings
 from esrgan.runs.checks import check_settings, check_targets
+from esrgan.training.stage import Stage
 
 CONFIGS = configs_folder()
 ConfigStore.instance().store("settings", Settings)
@@ -40,19 +41,9 @@ def composed(experiment: str, *overrides: str) -> DictConfig:
 def test_every_experiment_can_be_built(
     experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("kaiming_normal_", "kaiming_uniform_", "normal_"):  # of no interest here, and slow
-        monkeypatch.setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)
-    cfg = composed(experiment, f"train_set={tmp_path}", f"validation_set={tmp_path}")
-    if "discriminator" in cfg.training and cfg.training.losses.perceptual is not None:
-        cfg.training.losses.perceptual.loss.weights = "random"  # the real ones are a download
-    settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    assert isinstance(settings, dict)
-    assert set(settings) == set(Settings.__dataclass_fields__)
-    check_settings(settings)
-    for with_lightning in (False, True):
-        check_targets(settings, with_lightning=with_lightning)
-    stage = instantiate(cfg.training, generator=instantiate(cfg.generator), _convert_="all")
-    stage.configure_optimizers()
+    without_first_weights(monkeypatch)
+    cfg = composed(experiment)
+    built(cfg, tmp_path).configure_optimizers()
     instantiate(cfg.checkpoints, folder=tmp_path)
     instantiate(cfg.trainer, logger=False)
 
@@ -372,6 +363,70 @@ def test_the_list_says_what_an_experiment_is_and_needs(experiment: str) -> None:
     assert lines[index + 2].startswith("    Needs: ")
 
 
+def choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("loss", choices("losses"))
+def test_every_loss_is_added_to_a_stage_by_its_name(loss: str, tmp_path: Path) -> None:
+    words = [f"losses={loss}", "training.ema_decay=0.9", "generator=rrdb_tiny"]
+    if loss in ("lpips", "dists"):
+        words.append(f"training.losses.{loss}.loss.weights=random")
+    stage = built(composed("rrdb_psnr", *words), tmp_path)
+    losses = {*stage.losses} - {"pixel"}
+    assert losses == {loss} - {"none"}
+    for name in losses:
+        sr, gt = torch.rand(2, 1, 3, 128, 128)
+        given = (sr.requires_grad_(), gt, torch.rand(1, 3, 128, 128))
+        value = stage.losses[name](*given[: 3 if stage.losses[name].needs_average else 2])
+        (gradient,) = torch.autograd.grad(value, sr)
+        assert 0 < gradient.abs().max() < float("inf")
+
+
+def test_several_losses_are_added_at_once() -> None:
+    losses = composed("rrdb_psnr", "losses=[ms_ssim,chroma]").training.losses
+    assert list(losses) == ["pixel", "ms_ssim", "chroma"]
+
+
+@pytest.mark.parametrize("optimizer", choices("optimizer"))
+def test_every_optimizer_trains_either_stage(
+    optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if optimizer != "adam":
+        pytest.importorskip("pytorch_optimizer")
+    without_first_weights(monkeypatch)
+    for experiment in ("rrdb_psnr", "realesrgan_x4plus"):
+        betas = "+training.discriminator.optimizer.betas=[0.9,0.99]"
+        words = [betas[1:]] if experiment == "realesrgan_x4plus" else []
+        if optimizer == "adan":
+            words.append("training.optimizer.betas=[0.98,0.92,0.99]")
+        words += [f"optimizer={optimizer}", "generator=rrdb_tiny"]
+        stage = built(composed(experiment, *words), tmp_path)
+        settings = composed(experiment, *words).training.optimizer
+        assert type(stage.learner.optimizer).__name__ == settings._target_.rpartition(".")[2]
+        assert stage.learner.learning_rates == [settings.lr]
+
+
+def without_first_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("kaiming_normal_", "kaiming_uniform_", "normal_"):  # of no interest here, and slow
+        monkeypatch.setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)
+
+
+def built(cfg: DictConfig, folder: Path) -> Stage:
+    """The stage of settings that have been checked."""
+    cfg.train_set = cfg.validation_set = str(folder)
+    if "discriminator" in cfg.training and cfg.training.losses.perceptual is not None:
+        cfg.training.losses.perceptual.loss.weights = "random"  # the real ones are a download
+    settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(settings, dict)
+    assert set(settings) == set(Settings.__dataclass_fields__)
+    check_settings(settings)
+    for with_lightning in (False, True):
+        check_targets(settings, with_lightning=with_lightning)
+    stage: Stage = instantiate(cfg.training, generator=instantiate(cfg.generator), _convert_="all")
+    return stage
+
+
 def test_the_names_of_settings_are_what_they_were() -> None:
     """Runs that have begun and scripts of users name them: CHANGELOG.md has the renamed ones.
 
@@ -384,5 +439,7 @@ def test_the_names_of_settings_are_what_they_were() -> None:
     }
     # Resolved, what degrades would stand there five times
     found |= set(flattened(OmegaConf.to_container(composed("realesrgan_x4plus"))))
+    added = f"losses=[{','.join(name for name in choices('losses') if name != 'none')}]"
+    found |= set(flattened(OmegaConf.to_container(composed("rrdb_psnr", added), resolve=True)))
     frozen = Path(__file__).with_name("settings.txt").read_text().split()
     assert sorted(found) == frozen

@@ -10,16 +10,23 @@ from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from esrgan.hydra_errors import as_typed
 from esrgan.runs import Composition, Settings, find_weights, flatten
 from esrgan.runs.changes import CONTENT
-from esrgan.runs.checks import check_settings, check_targets, parts_that_are_built
+from esrgan.runs.checks import (
+    check_settings,
+    check_targets,
+    find_target,
+    parameters_of,
+    parts_that_are_built,
+)
 from esrgan.types import Identified, ImagePairs, WholeImages
 
 _COPY = re.compile(r"\$\{([A-Za-z_][\w.]*)\}")
 _OWN_PARAMETERS = ("generator.parameters.", "generator.parameters=")
+_ADAM = "torch.optim.Adam"
 _CHOSEN = re.compile(r"(?!hydra/|experiment$).*")
 
 
@@ -60,9 +67,10 @@ def checked(cfg: DictConfig) -> tuple[dict[str, Any], object, ImagePairs | None]
     And what to train on, and the pairs to validate by, of which no image was decoded.
     Lightning takes seconds to import: what can be refused without it is refused before.
     """
-    container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    settings = cast(dict[str, Any], container)
+    settings = _plain(cfg)
     check_settings(settings)
+    if _without_fused(cfg):
+        settings = _plain(cfg)
     parts = parts_that_are_built(settings)
     check_targets(parts, with_lightning=False)
     train_set: object = instantiate(cfg.data.train)
@@ -73,6 +81,30 @@ def checked(cfg: DictConfig) -> tuple[dict[str, Any], object, ImagePairs | None]
     contents = contents_of(settings, {key: p for key, p in named.items() if p is not None})
     contents["precision"] = _number_format(cfg)
     return settings | {CONTENT: contents}, train_set, images
+
+
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    return cast(dict[str, Any], container)
+
+
+def _without_fused(cfg: DictConfig) -> bool:
+    """Leave `fused` out where an optimizer has none: it says how Adam is computed, and not what."""
+    training = cfg.training
+    parts = {"training": training, "training.discriminator": training.get("discriminator") or {}}
+    left_out = False
+    for key, part in parts.items():
+        optimizer: DictConfig | None = part.get("optimizer")
+        if optimizer is None or "fused" not in optimizer:
+            continue
+        if optimizer._target_ == _ADAM:
+            continue
+        target = find_target(f"{key}.optimizer._target_", optimizer["_target_"])
+        if "fused" not in parameters_of(target):
+            with open_dict(optimizer):
+                del optimizer["fused"]
+            left_out = True
+    return left_out
 
 
 def composition_of(cfg: DictConfig, *, config: str) -> Composition:

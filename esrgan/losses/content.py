@@ -20,6 +20,10 @@ class WeightedLoss(nn.Module):
     A term that is not wanted is set to null in the config, not weighted with zero. With
     `sharpened_gt` it is handed the ground truth after unsharp masking, as Real-ESRGAN's are
     (arXiv:2107.10833, section 3.4).
+
+    Attributes:
+        needs_average: whether it compares with what the EMA of the generator makes of the lq, too,
+            which then is its third argument. The loss says so itself, by the same name.
     """
 
     def __init__(self, *, loss: nn.Module, weight: float, sharpened_gt: bool = False) -> None:
@@ -32,9 +36,10 @@ class WeightedLoss(nn.Module):
         self.loss = loss
         self.weight = weight
         self.sharpened_gt = sharpened_gt
+        self.needs_average = bool(getattr(loss, "needs_average", False))
 
-    def forward(self, sr: Tensor, gt: Tensor) -> Tensor:
-        value: Tensor = self.loss(sr, gt)
+    def forward(self, sr: Tensor, gt: Tensor, *averaged: Tensor) -> Tensor:
+        value: Tensor = self.loss(sr, gt, *averaged)
         return self.weight * value
 
 

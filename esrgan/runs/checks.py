@@ -163,7 +163,7 @@ def check_targets(settings: Mapping[str, Any], *, with_lightning: bool) -> None:
     for key, node in _targets(settings, ""):
         name = node["_target_"]
         if name.startswith(_WITH_LIGHTNING) == with_lightning:
-            _check_arguments(key, node, _find(f"{key}_target_", name))
+            _check_arguments(key, node, find_target(f"{key}_target_", name))
 
 
 def _targets(node: object, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -174,12 +174,22 @@ def _targets(node: object, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield from _targets(child, f"{key}{name}.")
 
 
-def _find(key: str, name: str) -> Callable[..., object]:
+_EXTRAS = {"pytorch_optimizer": "optimizers"}
+
+
+def find_target(key: str, name: str) -> Callable[..., object]:
+    """What the setting of a key builds; a ValueError where there is no such thing."""
     module, _, attribute = name.rpartition(".")
     try:
         found: Callable[..., object] = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{key} ({name}) cannot be found: {error}") from error
+        extra = _EXTRAS.get(name.partition(".")[0])
+        fix = (
+            f": pip install -e '.[{extra}]'"
+            if extra and getattr(error, "name", "") == module
+            else ""
+        )
+        raise ValueError(f"{key} ({name}) cannot be found: {error}{fix}") from error
     return found
 
 
@@ -196,6 +206,16 @@ def _check_arguments(key: str, node: Mapping[str, Any], target: Callable[..., ob
         if not _fits(value, parameters[name].annotation):
             wanted = inspect.formatannotation(parameters[name].annotation)
             raise ValueError(f"{key}{name} ({value!r}) must be of the type {wanted}")
+        default = parameters[name].default
+        if name == "betas" and isinstance(default, tuple) and len(value) != len(default):
+            raise ValueError(
+                f"{key}{name} ({value}) must be {len(default)} numbers, as "
+                f"{node['_target_']} has by default: give {key}{name}={_listed(default)}"
+            )
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return f"[{','.join(map(str, values))}]"
 
 
 def parameters_of(target: Callable[..., object]) -> dict[str, inspect.Parameter]:

@@ -10,7 +10,7 @@ from esrgan.spectral_norm import iterate_spectral_norms
 from esrgan.training.averaging import Averaging
 from esrgan.training.learner import Learner
 from esrgan.training.ranks import gather
-from esrgan.training.stage import Stage, Values, accumulate, target
+from esrgan.training.stage import Stage, Values, accumulate, compare, target
 from esrgan.types import Batch, Prepared
 
 
@@ -159,8 +159,9 @@ class GANTraining(Stage):
         """The gradient at sr of all losses but the adversarial one, and these losses."""
         terms = {}
         gradient = torch.zeros_like(sr)
+        averaged = self.average(images)
         for name, loss in self.losses.items():
-            terms[name] = loss(sr, target(loss, images)) / self.num_micro_batches
+            terms[name] = compare(loss, sr, images, averaged) / self.num_micro_batches
             gradient += torch.autograd.grad(terms[name], sr)[0]
         return gradient, terms
 

@@ -1,7 +1,6 @@
 """A network in training: what updates its weights, and what keeps an update from spoiling them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -12,6 +11,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from esrgan.training.averaging import Averaging
+from esrgan.training.optimizers import (
+    as_used,
+    continued_groups,
+    has_a_switch,
+    naming,
+    step_where,
+    trains,
+)
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 MakeSchedule = Callable[[Optimizer], LRScheduler]
@@ -83,7 +90,7 @@ class FiniteGuard(nn.Module):
         if self.clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(parameters, self.clip_norm, norm, foreach=True)
         finite = torch.isfinite(norm) & torch.isfinite(figures.detach().sum())
-        _step_where(optimizer, finite)
+        step_where(optimizer, finite)
         self.in_a_row.add_(1).mul_(~finite)
         self.began.copy_(torch.where(self.in_a_row == 1, iteration + 1, self.began))
         torch.maximum(self.longest, self.in_a_row, out=self.longest)
@@ -123,7 +130,8 @@ class Learner(nn.Module):
 
     Attributes:
         ema: a frozen copy of the network, so that validation, checkpoints and releases read the
-            EMA where it is and nothing is ever swapped in place.
+            EMA where it is and nothing is ever swapped in place. Of a schedule-free optimizer's
+            weights it has those that are to be used, or the EMA of these.
 
     Raises:
         ValueError: a number is out of range.
@@ -146,20 +154,19 @@ class Learner(nn.Module):
                 "null trains without one"
             )
         self.network = network.to(memory_format=torch.channels_last)
-        self.ema = (
-            None if ema_decay is None else deepcopy(self.network).requires_grad_(False).eval()
-        )
         self.guard, self.ema_decay, self.ema_warmup = guard, ema_decay, ema_warmup
         # To walk through hundreds of layers in every iteration takes a GPU's host longer than Adam
         self._weights = list(self.network.parameters())
         self._statistics = Buffers(self.network)
-        if self.ema is not None:
+        with naming("optimizer", optimizer):
+            self.optimizer = trains(optimizer(self._weights))
+        with naming("schedule", schedule):
+            self.schedule = schedule(self.optimizer)
+        self.ema: nn.Module | None = None
+        if ema_decay is not None or has_a_switch(self.optimizer):
+            self.ema = deepcopy(self.network).requires_grad_(False).eval()
             self._ema_weights: list[Tensor] = list(self.ema.parameters())
             self._ema_statistics = Buffers(self.ema)
-        with _naming("optimizer", optimizer):
-            self.optimizer = optimizer(self._weights)
-        with _naming("schedule", schedule):
-            self.schedule = schedule(self.optimizer)
 
     def begin(self, *, passes: int | None) -> Averaging:
         """Forget the gradients of before; those of the passes that follow are the next update's.
@@ -185,7 +192,8 @@ class Learner(nn.Module):
         has_to_be_finite = torch.cat([each.reshape(-1) for each in averaging.figures])
         update = self.guard.step(self.optimizer, has_to_be_finite, iteration=iteration)
         self._statistics.restore_unless(update.taken)
-        self.update_ema(iteration, update.taken)
+        with as_used(self.optimizer, self._weights):
+            self.update_ema(iteration, update.taken)
         return update
 
     @torch.no_grad()
@@ -199,15 +207,16 @@ class Learner(nn.Module):
             taken: where it is false, nothing changes. A tensor, so that the decision needs no
                 synchronisation with the host.
         """
-        if self.ema is None or self.ema_decay is None:
+        if self.ema is None:
             return
-        decay = self.ema_decay
-        if self.ema_warmup:
-            decay = min(decay, (1 + iteration) / (10 + iteration))
         weights: list[Tensor] = [*self._weights]
-        differences = torch._foreach_sub(weights, self._ema_weights)
-        torch._foreach_mul_(differences, (1 - decay) * taken)
-        torch._foreach_add_(self._ema_weights, differences)
+        if self.ema_decay is None:  # where no update was taken, they are what they were
+            torch._foreach_copy_(self._ema_weights, weights)
+        else:
+            warm = (1 + iteration) / (10 + iteration) if self.ema_warmup else 1.0
+            differences = torch._foreach_sub(weights, self._ema_weights)
+            torch._foreach_mul_(differences, (1 - min(self.ema_decay, warm)) * taken)
+            torch._foreach_add_(self._ema_weights, differences)
         for mine, theirs in zip(self._ema_statistics.all(), self._statistics.all(), strict=True):
             mine.copy_(torch.where(taken, theirs, mine))
 
@@ -224,16 +233,14 @@ class Learner(nn.Module):
 
         `planned_anew` is the iteration, where optimizer or schedule have other settings than they
         had. They keep those, and what comes is as if they had had them from the start; of `state`,
-        the optimizer takes the moments alone.
+        the optimizer takes the moments, and what else it counts.
         """
         self.guard.load_state_dict(state["guard"])
         if planned_anew is None:
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             return
-        own = self.optimizer.state_dict()["param_groups"]
-        moments = state["optimizer"]["state"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": own})
+        self.optimizer.load_state_dict(continued_groups(self.optimizer, state["optimizer"]))
         for _ in range(planned_anew):
             self.schedule.step()
 
@@ -241,22 +248,6 @@ class Learner(nn.Module):
     def learning_rates(self) -> list[float]:
         """Of the optimizer's groups, as the next iteration has them."""
         return [float(group["lr"]) for group in self.optimizer.param_groups]
-
-
-@contextmanager
-def _naming(part: str, make: Callable[..., object]) -> Iterator[None]:
-    """Say of which setting PyTorch speaks."""
-    try:
-        yield
-    except ValueError as error:
-        values: Mapping[str, object] = getattr(make, "keywords", {})
-        text = str(error)
-        if any(text.startswith(f"{name} (") for name in values):
-            raise ValueError(f"{part}.{text}") from error
-        named = (name for name, value in values.items() if text.endswith(f": {value}"))
-        name = next(named, None)
-        where = part if name is None else f"{part}.{name} ({values[name]})"
-        raise ValueError(f"{where}: {text}") from error
 
 
 class Buffers:
@@ -282,13 +273,3 @@ class Buffers:
     def restore_unless(self, taken: Tensor) -> None:
         for buffer, before in zip(self.all(), self._before, strict=True):
             buffer.copy_(torch.where(taken, buffer, before))
-
-
-def _step_where(optimizer: Optimizer, finite: Tensor) -> None:
-    if getattr(optimizer, "_step_supports_amp_scaling", False):
-        # A fused optimizer reads this flag on the device and then changes nothing, not even its
-        # step count: it is how torch.amp.GradScaler skips an update.
-        optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
-        optimizer.step()
-    elif bool(finite):
-        optimizer.step()

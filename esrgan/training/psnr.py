@@ -2,7 +2,7 @@
 
 import torch
 
-from esrgan.training.stage import Stage, Values, accumulate, target
+from esrgan.training.stage import Stage, Values, accumulate, compare
 from esrgan.types import Batch
 
 
@@ -16,8 +16,10 @@ class PSNRTraining(Stage):
         values: Values = {}
         for images in parts:
             sr = self.enlarge(images)
+            averaged = self.average(images)
             terms = {
-                k: loss(sr, target(loss, images)) / len(parts) for k, loss in self.losses.items()
+                k: compare(loss, sr, images, averaged) / len(parts)
+                for k, loss in self.losses.items()
             }
             self.manual_backward(torch.stack(list(terms.values())).sum())
             accumulate(values, terms)

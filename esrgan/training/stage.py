@@ -45,7 +45,8 @@ class Stage(LightningModule):
         losses: name to loss (sr, gt); None leaves the term out. Each is logged under its name.
         optimizer: completed with the generator's parameters.
         schedule: completed with the optimizer; counts iterations.
-        ema_decay: how much of the EMA of the generator stays per iteration; None: there is no EMA.
+        ema_decay: how much of the EMA of the generator stays per iteration; None: there is no EMA,
+            but that a schedule-free optimizer's average stands in its place.
         ema_warmup: whether less of it stays at first, as in `Learner`.
         guard: takes the generator's updates, unless a gradient is not finite.
         num_micro_batches: parts that a batch is computed in, one after the other, to save memory.
@@ -54,7 +55,7 @@ class Stage(LightningModule):
 
     Raises:
         ValueError: a number is out of range, there is no loss, or one that compares with a
-            sharpened gt which nobody makes.
+            sharpened gt which nobody makes, or with an EMA that is not there.
     """
 
     def __init__(  # noqa: PLR0913 # all that a training is made of
@@ -92,6 +93,12 @@ class Stage(LightningModule):
             ema_decay=ema_decay,
             ema_warmup=ema_warmup,
         )
+        for name, loss in losses.items():
+            if needs_average(loss) and self.ema is None:
+                raise ValueError(
+                    f"training.losses.{name} compares with the EMA of the generator, and there is "
+                    "none: give training.ema_decay=0.999, or leave the loss out"
+                )
         self.losses = nn.ModuleDict({k: v for k, v in losses.items() if v is not None})
         self.num_micro_batches, self.seed, self.prepare = num_micro_batches, seed, prepare
         self.iteration = 0
@@ -105,6 +112,14 @@ class Stage(LightningModule):
         generate = self.generator if self.recorded is None else self.recorded
         sr: Tensor = generate(images.lq)
         return sr.to(images.gt.dtype)
+
+    def average(self, images: Prepared) -> tuple[Tensor, ...]:
+        """What the EMA makes of a part of a batch, if a loss compares with it."""
+        if self.ema is None or not any(map(needs_average, self.losses.values())):
+            return ()
+        with torch.no_grad():
+            averaged: Tensor = self.ema(images.lq)
+        return (averaged.to(images.gt.dtype),)
 
     @property
     def generator(self) -> nn.Module:
@@ -194,6 +209,17 @@ class Stage(LightningModule):
 def wants_sharpened(loss: nn.Module | None) -> bool:
     """Whether a loss compares with the gt after unsharp masking."""
     return bool(getattr(loss, "sharpened_gt", False))
+
+
+def needs_average(loss: nn.Module | None) -> bool:
+    """Whether a loss compares with what the EMA makes."""
+    return bool(getattr(loss, "needs_average", False))
+
+
+def compare(loss: nn.Module, sr: Tensor, images: Prepared, averaged: tuple[Tensor, ...]) -> Tensor:
+    """A loss of sr; `averaged` is what `Stage.average` has returned."""
+    value: Tensor = loss(sr, target(loss, images), *(averaged if needs_average(loss) else ()))
+    return value
 
 
 def target(loss: nn.Module, images: Prepared) -> Tensor:

@@ -21,6 +21,15 @@ class FFTLoss(nn.Module):
     def forward(self, sr: Tensor, gt: Tensor) -> Tensor:
         return (torch.fft.rfft2(sr, norm="ortho") - torch.fft.rfft2(gt, norm="ortho")).abs().mean()
 '''
+LOSS_CONFIG = """\
+# @package training.losses.fft
+# Mean absolute difference of the spectra.
+_target_: esrgan.losses.WeightedLoss
+weight: 0.1
+sharpened_gt: false
+loss:
+  _target_: esrgan.losses.fft.FFTLoss
+"""
 GENERATOR = '''
 from torch import Tensor, nn
 
@@ -69,6 +78,7 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "train.py", tmp_path)
     (tmp_path / "esrgan/losses/fft.py").write_text(LOSS)
+    (tmp_path / "configs/losses/fft.yaml").write_text(LOSS_CONFIG)
     (tmp_path / "esrgan/evaluation/sharpness.py").write_text(METRIC)
     (tmp_path / "esrgan/networks/edsr.py").write_text(GENERATOR)
     (tmp_path / "configs/generator/edsr.yaml").write_text(
@@ -94,13 +104,10 @@ def run(checkout: Path, *words: object) -> str:
 
 def test_a_strangers_loss_generator_and_metric_go_all_the_way(checkout, sets) -> None:
     held_out = sets["validation_set"]
-    loss = "training.losses.fft"
     settings = {
         "experiment": "quickstart",
         "generator": "edsr",
-        f"+{loss}._target_": "esrgan.losses.WeightedLoss",
-        f"+{loss}.weight": 0.1,
-        f"+{loss}.loss._target_": "esrgan.losses.fft.FFTLoss",
+        "losses": "fft",
         "metrics": f"[PSNR-Y,{OWN_METRIC}]",
         "checkpoints.monitor": "SHARPNESS",
         "checkpoints.every": 2,

@@ -38,7 +38,19 @@ def srgan(esrgan):
     return kept | {"training.losses.perceptual.loss.layers.relu5_4": "null"}
 
 
-@pytest.mark.parametrize("stage", ["psnr", "srgan", "esrgan"])
+@pytest.fixture
+def added(esrgan):
+    """Losses and an optimizer of choice."""
+    pytest.importorskip("pytorch_optimizer")
+    losses = {"losses": "[ldl,ms_ssim,focal_frequency,chroma]"}
+    return (
+        esrgan | losses | {"training.losses.ms_ssim.loss.scales": 2, "optimizer": "schedule_free"}
+    )
+
+
+@pytest.mark.parametrize(
+    "stage", ["psnr", "srgan", "esrgan", pytest.param("added", marks=pytest.mark.slow)]
+)
 def test_two_processes_compute_what_one_does(server, tmp_path, request, stage):
     settings = request.getfixturevalue(stage)
     one, two = tmp_path / "one", tmp_path / "two"

@@ -192,7 +192,7 @@ def test_a_network_that_cannot_be_downloaded_is_named_with_its_place(monkeypatch
 
 def test_weights_that_torchmetrics_does_not_have_yet_are_named(files, monkeypatch, tmp_path):
     spec = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
-    monkeypatch.setattr("esrgan.evaluation.learned.find_spec", lambda name: spec)
+    monkeypatch.setattr("esrgan.feature_distances.find_spec", lambda name: spec)
     with pytest.raises(ValueError, match=r"DISTS are not in the installed.*torchmetrics>=1\.7"):
         dists(weights=files["vgg16"], crop=0, device=CPU)
 

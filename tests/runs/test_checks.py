@@ -1,8 +1,9 @@
+import sys
 from pathlib import Path
 
 import pytest
 
-from esrgan.runs.checks import check_settings, check_targets
+from esrgan.runs.checks import check_settings, check_targets, find_target
 
 ONE = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
 SEVERAL = {"devices": 4, "num_nodes": 2, "strategy": {"_target_": "a.Strategy"}}
@@ -166,3 +167,19 @@ def test_the_images_of_a_validation_may_be_two_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize("validation", [None, {}, {"pairs": None}])
 def test_where_there_is_no_validation_its_images_are_not_judged(tmp_path, validation) -> None:
     check_settings(settings(tmp_path, validation_set="no/such", validation=validation))
+
+
+def test_a_package_that_is_an_extra_is_said_to_be_one(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)  # as if it were not there
+    words = (
+        r"^a.b._target_ \(pytorch_optimizer.Adan\) cannot be found: .*install -e '.\[optimizers\]'$"
+    )
+    with pytest.raises(ValueError, match=words):
+        find_target("a.b._target_", "pytorch_optimizer.Adan")
+
+
+def test_betas_of_another_number_are_refused_with_those_that_fit() -> None:
+    optimizer = {"_target_": "torch.optim.Adam", "lr": 1e-4, "betas": [0.98, 0.92, 0.99]}
+    words = r"o.betas \(\[0.98, 0.92, 0.99\]\) must be 2 numbers, .*: give o.betas=\[0.9,0.999\]"
+    with pytest.raises(ValueError, match=words):
+        check_targets({"o": optimizer}, with_lightning=False)
