@@ -186,6 +186,6 @@ def test_it_is_written_as_onnx(tmp_path):
     assert save_onnx(tmp_path / "a.onnx", network, metadata={}) < 1e-5
     session = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
     lq = torch.rand(1, 3, 6, 7)
-    (sr,) = session.run(None, {"lq": lq.numpy()})
+    (sr,) = session.run(None, {"input": lq.numpy()})
     with torch.no_grad():
         np.testing.assert_allclose(sr, network(lq).numpy(), rtol=0, atol=1e-5)
