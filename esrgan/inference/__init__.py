@@ -1,4 +1,6 @@
-"""Running a trained network on images."""
+"""Running trained networks on images."""
 
+from esrgan.inference.chain import Chain as Chain
+from esrgan.inference.chain import Enlarger as Enlarger
 from esrgan.inference.network import upscale as upscale
 from esrgan.inference.upscaler import Upscaler as Upscaler
