@@ -15,6 +15,9 @@ Image = NDArray[np.uint8]
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 """The same in 8 or 16 bits; where it is said, of other channels."""
 
+Floats = NDArray[np.float32]
+"""The same in [0, 1]: between two networks, never in a file."""
+
 Grey = NDArray[np.uint8]
 """An image of one channel, uint8, (H, W, 1): metrics take both."""
 

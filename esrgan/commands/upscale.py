@@ -1,4 +1,4 @@
-"""Enlarge pictures and videos by a trained network.
+"""Enlarge pictures and videos by a trained network, or by several, one after another.
 
 WEIGHTS is a file (.pth, .safetensors, a checkpoint) or the folder of a run, which stands for its
 newest release or checkpoint. IMAGES are files, folders with all their subfolders, or patterns.
@@ -7,6 +7,7 @@ bits, grey, transparency, colour profiles, EXIF data, resolution and date are ke
 one by one or by a pattern, as 'clips/*.mp4'; sound and subtitles are kept.
 
 example: upscale.py experiments/esrgan photos --output results
+example: upscale.py dejpeg_x1.pth photos --then experiments/esrgan --output results
 """
 
 import math
@@ -22,18 +23,18 @@ from typing import TYPE_CHECKING, Never
 from tqdm import tqdm
 
 from esrgan.commands import DEVICE_HELP
-from esrgan.commands.mixing import Mixing, add_mixing_options, check_mixing, mixed_with
+from esrgan.commands.mixing import Mixing, check_mixing
+from esrgan.commands.upscale_networks import add_network_options, open_networks
 from esrgan.commands.upscale_videos import plan_videos, split, upscale_videos, video_work
 from esrgan.data import ImageError, Picture, image_size, read_picture, refuse_losses, write_picture
 from esrgan.errors import FAILED, refuse_below_one, report_errors
 from esrgan.files import refuse_existing, remove_leftovers
-from esrgan.runs import find_weights
 from esrgan.upscaling.enlarge import enlarge, resize
 from esrgan.upscaling.jobs import Existing, Found, Job, find_images, plan_jobs, run_jobs
 from esrgan.upscaling.video_codecs import CODECS, DEFAULT_CODEC, refuse_crf
 
 if TYPE_CHECKING:
-    from esrgan.inference import Upscaler
+    from esrgan.inference import Enlarger
 
 MAX_PIXELS = 2**30
 """Of a result: OpenCV, and much that is built on it, opens no larger ones."""
@@ -51,6 +52,7 @@ class Arguments:
     suffix: str
     existing: Existing
     tolerant: bool
+    then: Sequence[str]
     mixing: Mixing
     scale: int | None
     outscale: float | None
@@ -82,8 +84,7 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     choose("--overwrite", const=Existing.OVERWRITE, help="write over earlier results")
     parser.set_defaults(existing=Existing.REFUSE)
     add("--tolerant", action="store_true", help="enlarge what is left of damaged pictures, too")
-    add_mixing_options(parser)
-    add("--scale", type=int, metavar="N", help="3, where an older file of RRDB does not tell")
+    add_network_options(parser)
     add("--outscale", type=float, metavar="FACTOR", help="of the results: resized by Lanczos")
     add("--self-ensemble", action="store_true", help="mean over 8 flips and turns: 8 times slower")
     add("--tile", type=int, metavar="N", help="side in pixels; default: as memory allows")
@@ -127,7 +128,7 @@ def _run(arguments: Arguments) -> int:
         print(f"{left} of {len(found)} exist and are left")
     if not jobs and not clips:
         return 0
-    upscalers, about = _open_network(arguments)
+    upscalers, about = open_networks(arguments)
     print(about)
     failed = FAILED if jobs and _upscale_all(jobs, arguments, upscalers) else 0
     return (upscale_videos(clips, video_work(arguments, upscalers)) if clips else 0) or failed
@@ -154,7 +155,7 @@ def _refuse_without_effect(
 
 
 def _upscale_all(
-    jobs: Sequence[Job], arguments: Arguments, upscalers: Mapping[int, "Upscaler"]
+    jobs: Sequence[Job], arguments: Arguments, upscalers: Mapping[int, "Enlarger"]
 ) -> int:
     """Returns how many failed. Their names and reasons are written when all have been tried."""
     factor = upscalers[1].scale if arguments.outscale is None else arguments.outscale
@@ -199,53 +200,11 @@ def _count_pixels(job: Job) -> int:
     return height * width
 
 
-def _open_network(arguments: Arguments) -> tuple[Mapping[int, "Upscaler"], str]:
-    """The network for numbers of one and of two bytes, and a line that says what it is."""
-    path = find_weights(arguments.weights)
-    other, alpha = mixed_with(arguments.mixing, path)
-    # Not before: torch takes seconds, which --help and a misspelt name need not wait for
-    import torch
-
-    from esrgan.hardware import choose_device, fastest_dtype
-    from esrgan.inference import Upscaler, computes_in
-    from esrgan.weights import interpolate, lineage_warning, load_generator, origin_of, scale_of
-
-    device = choose_device(arguments.device)
-    network, name = load_generator(path, scale=arguments.scale), str(path)
-    if other is not None:
-        second = load_generator(other, scale=arguments.scale)
-        if warning := lineage_warning(network, second, names="these networks"):
-            sys.stderr.write(f"warning: {warning}\n")
-        network = interpolate(network, second, alpha)
-        name = f"{1 - alpha:.2g} {path} + {alpha:.2g} {other}"
-    network.to(device)
-    make = partial(
-        Upscaler,
-        network,
-        tile=arguments.tile,
-        self_ensemble=arguments.self_ensemble,
-        say=partial(tqdm.write, file=sys.stderr),  # beside the bar
-    )
-    origin = f"{name}: {said}\n" if (said := origin_of(network)) else ""
-    about = f"{origin}{name}: x{scale_of(network)}, on {device}"
-    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    if arguments.precision != "auto":
-        upscaler = make(dtype=dtypes[arguments.precision])
-        return {1: upscaler, 2: upscaler}, f"{about}, {arguments.precision}"
-    fastest = fastest_dtype(device)
-    if not computes_in(network, fastest):
-        fastest = torch.float32
-    precision = next(name for name, dtype in dtypes.items() if dtype == fastest)
-    # Half precision has 8 or 11 bits: it would leave steps in the gradients of 16-bit pictures
-    upscalers = {1: make(dtype=fastest), 2: make(dtype=torch.float32)}
-    return upscalers, f"{about}, {precision} (16-bit pictures: fp32)"
-
-
 @dataclass(frozen=True, kw_only=True)
 class _PictureWork:
     """What is done with each file; `factor` is the size of its result, its own being 1."""
 
-    upscalers: Mapping[int, "Upscaler"]
+    upscalers: Mapping[int, "Enlarger"]
     factor: float
     quality: int | None
     tolerant: bool

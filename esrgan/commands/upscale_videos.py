@@ -22,7 +22,7 @@ from esrgan.upscaling.video_codecs import CODECS, DEFAULT_CODEC
 
 if TYPE_CHECKING:
     from esrgan.commands.upscale import Arguments
-    from esrgan.inference import Upscaler
+    from esrgan.inference import Enlarger
     from esrgan.upscaling.videos import VideoWork  # only its name: PyAV need not be installed
 
 # Options that change no frame of a video, or are compared by what they stand for
@@ -35,6 +35,7 @@ _NOT_OF_FRAMES = {
     "suffix",
     "existing",
     "tolerant",
+    "then",
     "mixing",
 }
 
@@ -86,7 +87,7 @@ def plan_videos(
     return jobs
 
 
-def video_work(arguments: "Arguments", upscalers: Mapping[int, "Upscaler"]) -> "VideoWork":
+def video_work(arguments: "Arguments", upscalers: Mapping[int, "Enlarger"]) -> "VideoWork":
     from esrgan.hardware import choose_device
     from esrgan.upscaling.video_partial import digest
     from esrgan.upscaling.videos import VideoWork
@@ -98,6 +99,7 @@ def video_work(arguments: "Arguments", upscalers: Mapping[int, "Upscaler"]) -> "
     asked["WEIGHTS"] = digest(find_weights(arguments.weights))
     other, part = mixed_with(arguments.mixing, find_weights(arguments.weights))
     asked["--with"] = other and f"{digest(other)} {part:g}"
+    asked["--then"] = " ".join(digest(find_weights(word)) for word in arguments.then) or None
     asked["--device"] = choose_device(arguments.device).type
     return VideoWork(
         upscalers=upscalers,

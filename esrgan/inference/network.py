@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from esrgan.errors import NonFiniteOutputError
-from esrgan.types import Image, Pixels
+from esrgan.types import Floats, Image, Pixels
 from esrgan.weights import Generator, multiple_of
 
 DIVERGED = "its weights have diverged: use those of an earlier iteration"
@@ -73,7 +73,7 @@ def computing_exactly(device: torch.device) -> Iterator[None]:
         cudnn.conv.fp32_precision, cudnn.benchmark = precision, benchmark
 
 
-def to_tensor(pixels: Pixels, *, multiple: int, like: Tensor) -> Tensor:
+def to_tensor(pixels: Pixels | Floats, *, multiple: int, like: Tensor) -> Tensor:
     """Floats in [0, 1], (1, 3, H, W), channels last, on the device and in the type of `like`.
 
     The image is mirrored at the right and bottom until its sides are multiples of `multiple`.
@@ -85,15 +85,24 @@ def to_tensor(pixels: Pixels, *, multiple: int, like: Tensor) -> Tensor:
         padded = padded.astype(np.int32)
     # The numbers are (H, W, C) already: permuted, they are a channels_last tensor without a copy.
     tensor = torch.from_numpy(padded).to(like.device).permute(2, 0, 1).unsqueeze(0)
-    return (tensor.to(at_least_float32(like.dtype)) / np.iinfo(pixels.dtype).max).to(like.dtype)
+    return (tensor.to(at_least_float32(like.dtype)) / _largest(pixels.dtype)).to(like.dtype)
 
 
 def to_pixels(sr: Tensor, dtype: np.dtype[Any]) -> Pixels:
-    """Clamp to [0, 1], times 255 or 65535, round: (3, H, W) to (H, W, 3). Writes over `sr`."""
-    sr = sr.to(at_least_float32(sr.dtype)).clamp_(0, 1).mul_(np.iinfo(dtype).max).round_()
-    numbers = sr.to(_INTEGERS[dtype]).permute(1, 2, 0).contiguous().cpu()
-    pixels: Pixels = np.asarray(numbers).astype(dtype, copy=False)
+    """Clamp to [0, 1], times 255 or 65535, round: (3, H, W) to (H, W, 3). Writes over `sr`.
+
+    Of floats, which go to another network and not into a file, only the first is done.
+    """
+    sr = sr.to(at_least_float32(sr.dtype)).clamp_(0, 1)
+    if dtype.kind != "f":
+        sr = sr.mul_(_largest(dtype)).round_().to(_INTEGERS[dtype])
+    pixels: Pixels = np.asarray(sr.permute(1, 2, 0).contiguous().cpu()).astype(dtype, copy=False)
     return pixels
+
+
+def _largest(dtype: np.dtype[Any]) -> int:
+    """What stands for 1."""
+    return 1 if dtype.kind == "f" else np.iinfo(dtype).max
 
 
 def at_least_float32(dtype: torch.dtype) -> torch.dtype:

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from esrgan.inference.network import (
 from esrgan.inference.stages import MAPS, apply_network, measure_footprint
 from esrgan.inference.windows import Window, side_for
 from esrgan.networks import SpandrelNetwork
-from esrgan.types import Pixels
+from esrgan.types import Floats, Pixels
 from esrgan.weights import Generator, multiple_of, scale_of
 
 _SMALLEST_TILE = 32  # half of it saves no memory: its overlap is what remains
@@ -93,7 +94,20 @@ class Upscaler:
                 short for the result or for the smallest tiles.
         """
         _require_rgb(pixels)
-        result = self._empty_result(pixels)
+        return self.enlarge(pixels, dtype=pixels.dtype, progress=progress)
+
+    def enlarge(
+        self,
+        pixels: Pixels | Floats,
+        *,
+        dtype: np.dtype[Any],
+        progress: Callable[[int], None] | None = None,
+    ) -> Pixels:
+        """As a call, with a result of `dtype`, which may be float32, as that of the image may be.
+
+        Floats are in [0, 1] and not rounded: what is between two networks loses no digits.
+        """
+        result = self._empty_result(pixels, dtype)
         image = Window(0, pixels.shape[0], 0, pixels.shape[1])
         side = self._first_side(image)
         remaining = [image]
@@ -103,7 +117,7 @@ class Upscaler:
             if longer > side:
                 remaining += reversed(window.split(side, multiple=self._surroundings().period))
                 continue
-            sr = self._unless_out_of_memory(pixels, window)
+            sr = self._unless_out_of_memory(pixels, window, dtype)
             if sr is None:
                 side = self._half(longer)
                 remaining.append(window)
@@ -113,10 +127,10 @@ class Upscaler:
                 progress(window.height * window.width)
         return result
 
-    def _empty_result(self, pixels: Pixels) -> Pixels:
+    def _empty_result(self, pixels: Pixels | Floats, dtype: np.dtype[Any]) -> Pixels:
         height, width = (length * self.scale for length in pixels.shape[:2])
         try:
-            return np.empty((height, width, 3), pixels.dtype)
+            return np.empty((height, width, 3), dtype)
         except MemoryError as error:
             raise ValueError(f"out of memory for the result, {width} × {height}: {error}") from None
 
@@ -163,9 +177,11 @@ class Upscaler:
             )
         return side // 2
 
-    def _unless_out_of_memory(self, pixels: Pixels, window: Window) -> Pixels | None:
+    def _unless_out_of_memory(
+        self, pixels: Pixels | Floats, window: Window, dtype: np.dtype[Any]
+    ) -> Pixels | None:
         try:
-            return self._upscale(pixels, window)
+            return self._upscale(pixels, window, dtype)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -174,7 +190,7 @@ class Upscaler:
             torch.cuda.empty_cache()
         return None
 
-    def _upscale(self, pixels: Pixels, window: Window) -> Pixels:
+    def _upscale(self, pixels: Pixels | Floats, window: Window, dtype: np.dtype[Any]) -> Pixels:
         image = Window(0, pixels.shape[0], 0, pixels.shape[1])
         overlap = 0 if window == image else self._surroundings().overlap
         outer = window.grown(overlap, within=image)
@@ -183,11 +199,11 @@ class Upscaler:
             inner = window.seen_from(outer)
             sr = (self._mean_of_turns if self._self_ensemble else self._apply)(lq, inner)[0]
         if not torch.isfinite(sr).all():
-            dtype, reason = self._weights.dtype, DIVERGED
-            if dtype in (torch.float16, torch.bfloat16):
-                reason = f"it overflows in {dtype}, or has diverged: try torch.float32"
+            computed_in, reason = self._weights.dtype, DIVERGED
+            if computed_in in (torch.float16, torch.bfloat16):
+                reason = f"it overflows in {computed_in}, or has diverged: try torch.float32"
             raise NonFiniteOutputError(f"the network's output is not finite: {reason}")
-        return to_pixels(sr, pixels.dtype)
+        return to_pixels(sr, dtype)
 
     def _apply(self, lq: Tensor, wanted: Window) -> Tensor:
         return apply_network(self._network, self._footprint, lq, wanted=wanted)

@@ -13,20 +13,17 @@ from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from esrgan.data import Picture
-from esrgan.types import Pixels
+from esrgan.types import Floats, Pixels
 
 if TYPE_CHECKING:
-    from esrgan.inference import Upscaler  # only its name: torch takes seconds to import
-
-Floats = NDArray[np.float32]
+    from esrgan.inference import Enlarger  # only its name: torch takes seconds to import
 
 
 def enlarge(
-    picture: Picture, upscaler: "Upscaler", *, progress: Callable[[int], None] | None = None
+    picture: Picture, upscaler: "Enlarger", *, progress: Callable[[int], None] | None = None
 ) -> Picture:
     """The picture, `upscaler.scale` times larger in each direction.
 
@@ -43,7 +40,7 @@ def enlarge(
     return replace(picture, colour=sr, alpha=sr_alpha)
 
 
-def enlarge_alpha(alpha: Pixels, upscaler: "Upscaler") -> Pixels:
+def enlarge_alpha(alpha: Pixels, upscaler: "Enlarger") -> Pixels:
     """(H, W) in, (H·scale, W·scale) out; constant alpha needs no network."""
     height, width = (upscaler.scale * side for side in alpha.shape)
     if alpha.min() == alpha.max():

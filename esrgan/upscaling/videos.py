@@ -22,7 +22,7 @@ from esrgan.upscaling.video_partial import Asked, digest, open_partial, piece_pa
 from esrgan.upscaling.video_reading import Frame, Video, read_frames
 
 if TYPE_CHECKING:
-    from esrgan.inference import Upscaler  # only its name: torch takes seconds to import
+    from esrgan.inference import Enlarger  # only its name: torch takes seconds to import
 
 PIECE = 48
 """Frames in a piece: about what a kill costs. Each begins with a frame that is larger in bytes."""
@@ -37,7 +37,7 @@ Show = Callable[[bool], None]
 class VideoWork:
     """What is done with each video; `factor` is the size of its result, its own being 1."""
 
-    upscalers: Mapping[int, "Upscaler"]
+    upscalers: Mapping[int, "Enlarger"]
     """By the bytes of a number in a picture."""
 
     factor: float
@@ -113,7 +113,7 @@ def _encoded(
     frames: Iterator[Frame],
     path: Path,
     encoding: Encoding,
-    upscalers: Mapping[int, "Upscaler"],
+    upscalers: Mapping[int, "Enlarger"],
     encoders: ThreadPoolExecutor,
     finishing: deque[Future[None]],
 ) -> Iterator[Frame]:
