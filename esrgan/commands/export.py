@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from esrgan.commands.card import read_asked, run_settings, write_card
 from esrgan.errors import report_errors
 from esrgan.files import check_target
 from esrgan.runs import RunFolder, find_weights
@@ -53,6 +54,7 @@ class Arguments:
     no_padding: bool
     as_trained: bool
     weights: str | None
+    card: Path | None
     overwrite: bool
 
 
@@ -74,6 +76,8 @@ def _parse_arguments(argv: Sequence[str] | None) -> Arguments:
     add("--no-padding", action="store_true", help="for .onnx of x2 and x1: take multiples only")
     add("--as-trained", action="store_true", help="the network of the run, whoever reads it")
     add("--weights", choices=("ema", "raw"), help="of a checkpoint that has both; default: ema")
+    text = "the author's part of a card for OpenModelDB, which is written beside the file"
+    add("--card", type=Path, metavar="FILE.yaml", help=f"{text}, with a page in Markdown")
     add("--overwrite", action="store_true", help="write over an earlier file")
     return Arguments(**vars(parser.parse_args(argv)))
 
@@ -92,6 +96,8 @@ def _export(arguments: Arguments) -> None:
     output = arguments.output
     if output.exists() and output.samefile(source):
         raise ValueError(f"{source} is what is exported: choose another --output")
+    card, overwrite = arguments.card, arguments.overwrite
+    asked = None if card is None else read_asked(card, output, overwrite=overwrite)
     # Not before: torch takes seconds, which --help and a mistake need not wait for
     from esrgan.weights import architecture_of
 
@@ -107,6 +113,8 @@ def _export(arguments: Arguments) -> None:
     write = {".onnx": _write_onnx, ".param": _write_ncnn}.get(output.suffix, _write_weights)
     about = write(network, metadata, arguments)
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, {about}")
+    if asked is not None:
+        print(write_card(asked, network, metadata, run_settings(source)))
 
 
 def _write_onnx(network: "Generator", metadata: dict[str, str], arguments: Arguments) -> str:
