@@ -10,10 +10,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from esrgan.commands.card_fields import ASKED, MORE, check_kinds
 from esrgan.errors import listed, suggestion
 from esrgan.files import check_target, write_whole
 from esrgan.reports.card_page import card_page
@@ -23,20 +24,6 @@ from esrgan.runs.settings import read_settings
 if TYPE_CHECKING:
     from esrgan.weights import Generator
 
-ASKED = {
-    "name": "of the model, as 4x-Mine",
-    "author": "or several, as the catalogue knows them",
-    "license": "an SPDX expression, as CC-BY-4.0; null where there is none",
-    "tags": "a list, as [photo, restoration]",
-    "description": "in Markdown: what it is for, what it is not for",
-    "url": "the folder that the files will be downloaded from",
-}
-"""What no run knows."""
-_MORE = (
-    *("date", "architecture", "size", "dataset", "datasetSize", "pretrainedModelG"),
-    *("pretrainedModelD", "trainingIterations", "trainingBatchSize", "trainingHRSize"),
-    *("trainingOTF", "pictures"),
-)
 _IDS = {
     "RRDBNet": "esrgan",
     "SRVGGNetCompact": "compact",
@@ -47,7 +34,6 @@ _IDS = {
 """Of the catalogue's, by ours; those of spandrel have their own names in small letters."""
 _SIZES = {"num_features": "nf", "num_blocks": "nb", "num_convs": "nc"}
 _RESOURCES = {".pth": "pytorch", ".safetensors": "pytorch", ".onnx": "onnx"}
-_MODEL_ID = re.compile(r"\d+x-[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -80,7 +66,7 @@ def read_asked(path: Path, output: Path, *, overwrite: bool) -> Asked:
             and `overwrite` is not set.
     """
     values = _read(path)
-    known = [*ASKED, *_MORE]
+    known = [*ASKED, *MORE]
     for key in values:
         if key not in known:
             raise ValueError(
@@ -89,7 +75,7 @@ def read_asked(path: Path, output: Path, *, overwrite: bool) -> Asked:
     missing = [f"{key} ({about})" for key, about in ASKED.items() if key not in values]
     if missing:
         raise ValueError(f"--card {path} lacks what only you know: {', '.join(missing)}")
-    _check_kinds(path, values)
+    check_kinds(path, values)
     if not any(suffix == output.suffix or file.exists() for suffix, file in _listed(output)):
         raise ValueError(
             f"--card: the catalogue lists {listed(list(_RESOURCES))}, and none of them is beside "
@@ -112,35 +98,6 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f"--card {path} cannot be read: {error}") from error
     return values if isinstance(values, dict) else {}
-
-
-def _check_kinds(path: Path, values: Mapping[str, Any]) -> None:
-    author = values["author"]
-    authors = author if isinstance(author, list) else [author]
-    rules = {
-        "name": isinstance(values["name"], str) and bool(values["name"].strip()),
-        "author": bool(authors) and all(isinstance(each, str) and each for each in authors),
-        "license": values["license"] is None or isinstance(values["license"], str),
-        "tags": isinstance(values["tags"], list)
-        and bool(values["tags"])
-        and all(isinstance(each, str) for each in values["tags"]),
-        "description": isinstance(values["description"], str),
-        "url": isinstance(values["url"], str) and values["url"].startswith("http"),
-        "date": _is_date(values.get("date")),
-    }
-    for key, holds in rules.items():
-        if not holds:
-            about = ASKED.get(key, "a day, as 2026-11-27")
-            raise ValueError(f"--card {path}: {key} ({values[key]}) must be {about}")
-
-
-def _is_date(value: object) -> bool:
-    if isinstance(value, str):
-        try:
-            date.fromisoformat(value)
-        except ValueError:
-            return False
-    return value is None or isinstance(value, str | date)  # the latter is YAML's own
 
 
 def _pictures(path: Path, given: object) -> list[Path]:
@@ -184,11 +141,11 @@ def write_card(
     return f"{asked.card} ({_model_id(card)}), {asked.page}"
 
 
-def run_settings(source: Path) -> Mapping[str, Any]:
-    """Of the run in whose folder a release or checkpoint lies; empty where it is another's."""
+def run_settings(source: Path, metadata: Mapping[str, str]) -> Mapping[str, Any]:
+    """Of the run in whose folder a release or checkpoint lies; empty where it is of another."""
     for folder in (source.parent, source.parent.parent):
         settings = RunFolder(folder).settings
-        if settings.is_file():
+        if settings.is_file() and metadata.get("run") == folder.resolve().name:
             return read_settings(settings)
     return {}
 
@@ -273,5 +230,4 @@ def _model_id(card: Mapping[str, Any]) -> str:
     bare = re.sub(r"^\d+x[-_ ]*", "", str(card["name"]).strip())
     words = [word for word in re.split(r"[^a-zA-Z0-9]+", bare) if word]
     name = "-".join([f"{card['scale']}x", *words])
-    assert not words or _MODEL_ID.fullmatch(name)
     return f"{name}.json there"

@@ -114,7 +114,7 @@ def _export(arguments: Arguments) -> None:
     about = write(network, metadata, arguments)
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, {about}")
     if asked is not None:
-        print(write_card(asked, network, metadata, run_settings(source)))
+        print(write_card(asked, network, metadata, run_settings(source, metadata)))
 
 
 def _write_onnx(network: "Generator", metadata: dict[str, str], arguments: Arguments) -> str:

@@ -23,6 +23,7 @@ AUTHOR = {
     "tags": ["photo", "restoration"],
     "description": "  For *photographs*.\n",
     "url": "https://example.org/releases/",
+    "date": "2026-11-27",
 }
 RECIPE = {"batch_size": 8, "patch_size": 128, "degradations": {"steps": {}}}
 KINDS = {  # required, then optional: src/lib/model-props.ts of OpenModelDB/open-model-database
@@ -151,9 +152,17 @@ def test_what_the_author_says_goes_before_what_the_run_knows(run, place):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"url": ..., "tags": ...}, "lacks what only you know: tags (a list, as [photo, restora"),
+        (
+            {"url": ..., "tags": ...},
+            "lacks what only you know: tags (a list in sm",
+        ),
         ({"tag": ["a"]}, "tag is none of its fields: "),
         ({"tags": []}, "tags ([]) must be a list"),
+        ({"tags": ["Photo"]}, "tags (['Photo']) must be a list in small letters"),
+        ({"license": "CC BY 4.0"}, "license (CC BY 4.0) must be an SPDX expression"),
+        ({"trainingIterations": "many"}, "(many) must be a whole number of at least 1"),
+        ({"size": "64nf"}, "size (64nf) must be a list, as [64nf, 23nb]"),
+        ({"pretrainedModelG": "mine.pth"}, "pretrainedModelG (mine.pth) must be as 4x-Mine-v2"),
         ({"url": "here"}, "url (here) must be the folder that the files will be downloaded from"),
         ({"date": "soon"}, "date (soon) must be a day, as 2026-11-27"),
         ({"pictures": "none.png"}, "none.png does not exist"),
