@@ -18,7 +18,7 @@ test-slow: .venv/dev
 
 # About 25 minutes on two quiet cores; ESRGAN_SOAK=0.01 does a hundredth of it.
 soak: .venv/dev
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m soak -n 2 --dist loadfile --durations=0 tests/soak
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m soak -n 2 --dist loadfile --durations=0
 
 lint: .venv/dev
 	@$(BIN)/ruff check

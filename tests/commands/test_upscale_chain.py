@@ -128,7 +128,7 @@ def test_the_network_that_diverged_is_named(run, place, networks):
     assert "spoilt.pth: the network's output is not finite" in errors
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_memory_stays_flat_over_two_thousand_pictures_of_as_many_sizes(place):
     peaks = {}
     for count in (100, 2000):

@@ -70,7 +70,7 @@ def test_a_run_is_continued_in_every_bit_and_what_it_releases_is_used(
 
 
 @pytest.mark.parametrize(
-    "name", ["SPAN", *(pytest.param(name, marks=pytest.mark.slow) for name in ("SwinIR", "DAT"))]
+    "name", ["SPAN", *(pytest.param(name, marks=pytest.mark.soak) for name in ("SwinIR", "DAT"))]
 )
 def test_a_public_file_is_trained_on_and_the_run_goes_on_without_it(
     server, settings, tmp_path, name
@@ -110,7 +110,7 @@ def test_processes_that_validate_nothing_have_the_weights_of_those_that_do(
     assert [process.wait() for process in processes] == [0, 0], processes[0].stderr
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_compiled_run_leaves_the_weights_that_evaluation_computes_alone(
     server, settings, tmp_path
 ):

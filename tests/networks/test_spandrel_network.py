@@ -187,7 +187,7 @@ OTHERS: dict[str, tuple[int, dict[str, object]]] = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.soak  # five of them are held by every run
 @pytest.mark.parametrize("name", OTHERS)
 def test_others_are_trained_and_evaluated_as_well(name):
     scale, parameters = OTHERS[name]

@@ -19,6 +19,9 @@ TINY = {"num_features": 8, "num_blocks": 1}
 ANIME = "weights/RealESRGAN_x4plus_anime_6B.pth"
 
 
+SIX_BLOCKS = ((1, False, 1e-4), (4, False, 1e-4), (1, True, 1e-2), (2, True, 1e-2))
+
+
 def enlarged(path: Path, image: np.ndarray) -> np.ndarray:
     """(3, H, W) in [0, 1], by a program's blobs, which have the names that Upscayl asks for."""
     net = ncnn.Net()
@@ -104,9 +107,14 @@ def test_the_network_stays_as_it_is(tmp_path):
     assert next(network.parameters()).dtype == torch.float64
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("scale", [1, 2, 4])
-@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-4), (True, 1e-2)])
+@pytest.mark.parametrize(
+    ("scale", "half", "tolerance"),
+    [
+        pytest.param(2, False, 1e-4, marks=pytest.mark.slow),
+        pytest.param(4, True, 1e-2, marks=pytest.mark.slow),
+        *(pytest.param(*case, marks=pytest.mark.soak) for case in SIX_BLOCKS),
+    ],
+)
 def test_six_blocks_of_every_scale(tmp_path, scale, half, tolerance):
     network = lively(RRDBNet(scale=scale, num_blocks=6))
     path = tmp_path / f"a-x{scale}.param"

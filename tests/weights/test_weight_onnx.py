@@ -142,8 +142,13 @@ def test_a_shape_that_does_not_fit_is_refused(tmp_path, shape, padding, rule):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("scale", [1, 2, 4])
+@pytest.mark.parametrize(
+    "scale",
+    [
+        pytest.param(2, marks=pytest.mark.slow),
+        *(pytest.param(scale, marks=pytest.mark.soak) for scale in (1, 4)),
+    ],
+)
 def test_what_float16_cannot_hold_stays_in_float32(tmp_path, scale):
     network = lively(RRDBNet(scale=scale, growth_channels=4, **TINY))
     assert save_onnx(tmp_path / "a.onnx", network, metadata={}, half=True) < 1e-2
