@@ -1,11 +1,16 @@
 """Generators as programs that convert them to other forms understand them."""
 
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from esrgan.networks import RRDBNet
 from esrgan.weights.architecture import Generator, multiple_of, scale_of
+from esrgan.weights.reading import WeightsError
 
 
 class ByConvolution(nn.Module):
@@ -49,3 +54,22 @@ def expected(network: Generator, lq: Tensor) -> Tensor:
     with torch.no_grad():
         sr: Tensor = network(mirrored)
     return sr[..., : height * scale, : width * scale]
+
+
+def require_packages(path: Path, names: Sequence[str], *, extra: str) -> None:
+    """A ValueError that says how to get those that are not installed."""
+    missing = [name for name in names if find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"to write {path.suffix}, {' and '.join(missing)} must be installed: "
+            f"pip install -e '.[{extra}]'"
+        )
+
+
+def refuse_difference(path: Path, difference: float, tolerance: float) -> None:
+    """A WeightsError where a program's output is farther from PyTorch's."""
+    if not difference <= tolerance:  # not a number is not
+        raise WeightsError(
+            f"{path} is not written: its output would differ from PyTorch's by {difference:.1e}, "
+            f"which is more than {tolerance:.0e}"
+        )

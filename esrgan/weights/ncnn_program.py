@@ -4,7 +4,6 @@ import subprocess
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +14,13 @@ from torch import nn
 from esrgan.files import write_whole
 from esrgan.networks import RRDBNet
 from esrgan.weights.architecture import Generator, scale_of
-from esrgan.weights.convertible import ByConvolution, expected, unshuffles
+from esrgan.weights.convertible import (
+    ByConvolution,
+    expected,
+    refuse_difference,
+    require_packages,
+    unshuffles,
+)
 from esrgan.weights.reading import WeightsError
 from esrgan.weights.release import check_place
 
@@ -53,11 +58,7 @@ def save_ncnn(
     _check_name(path, scale_of(network))
     check_place(path, (".param",), overwrite=overwrite)
     check_place(weights, (".bin",), overwrite=overwrite)
-    missing = [name for name in ("pnnx", "ncnn") if find_spec(name) is None]
-    if missing:
-        raise ValueError(
-            f"to write .param, {' and '.join(missing)} must be installed: pip install -e '.[ncnn]'"
-        )
+    require_packages(path, ("pnnx", "ncnn"), extra="ncnn")
     network = deepcopy(network).to("cpu", torch.float32).eval()
     with TemporaryDirectory(prefix="esrgan-ncnn-") as folder:
         made = _convert(network, Path(folder), half=half)
@@ -65,11 +66,7 @@ def save_ncnn(
         difference = _largest_difference(made, network, asked=path)
         program, numbers = made.read_bytes(), made.with_suffix(".bin").read_bytes()
     tolerance = TOLERANCES["fp16" if half else "fp32"]
-    if not difference <= tolerance:  # not a number is not
-        raise WeightsError(
-            f"{path} is not written: its output would differ from PyTorch's by {difference:.1e}, "
-            f"which is more than {tolerance:.0e}"
-        )
+    refuse_difference(path, difference, tolerance)
     write_whole(weights, numbers, overwrite=overwrite)
     write_whole(path, program, overwrite=overwrite)
     return difference

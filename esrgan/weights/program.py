@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,13 @@ import torch
 from esrgan.files import write_whole
 from esrgan.networks import RRDBNet, SpandrelNetwork
 from esrgan.weights.architecture import Generator, architecture_of, multiple_of, scale_of
-from esrgan.weights.convertible import ByConvolution, expected, unshuffles
+from esrgan.weights.convertible import (
+    ByConvolution,
+    expected,
+    refuse_difference,
+    require_packages,
+    unshuffles,
+)
 from esrgan.weights.onnx_halves import Shape, halved, random_images, run_onnx
 from esrgan.weights.reading import WeightsError
 from esrgan.weights.release import check_place
@@ -67,11 +72,7 @@ def save_onnx(
     """
     path = Path(path)
     check_place(path, (".onnx",), overwrite=overwrite)
-    missing = [name for name in ("onnx", "onnxruntime", "onnxscript") if find_spec(name) is None]
-    if missing:
-        raise ValueError(
-            f"to write .onnx, {' and '.join(missing)} must be installed: pip install -e '.[onnx]'"
-        )
+    require_packages(path, ("onnx", "onnxruntime", "onnxscript"), extra="onnx")
     network = deepcopy(network).to("cpu", torch.float32).eval()
     multiple = 1 if padding and isinstance(network, RRDBNet) else multiple_of(network)
     if shape is not None:
@@ -85,11 +86,7 @@ def save_onnx(
         content = model.SerializeToString()
         difference = _largest_difference(content, network, sizes)
     tolerance = _TOLERANCES["fp16" if half else "fp32"]
-    if not difference <= tolerance:  # not a number is not
-        raise WeightsError(
-            f"{path} is not written: its output would differ from PyTorch's by {difference:.1e}, "
-            f"which is more than {tolerance:.0e}"
-        )
+    refuse_difference(path, difference, tolerance)
     write_whole(path, content, overwrite=overwrite)
     return difference
 

@@ -12,7 +12,7 @@ import torch
 from weight_samples import lively
 
 from esrgan.networks import MSRResNet, RRDBNet, SRGANGenerator, SRResNet, SRVGGNetCompact
-from esrgan.weights import WeightsError, load_generator, save_ncnn
+from esrgan.weights import WeightsError, convertible, load_generator, save_ncnn
 from esrgan.weights import ncnn_program as writer
 
 TINY = {"num_features": 8, "num_blocks": 1}
@@ -195,6 +195,6 @@ def test_a_network_that_ncnn_cannot_run_is_refused(tmp_path):
 
 def test_missing_packages_are_named_with_the_way_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pnnx", None)
-    monkeypatch.setattr(writer, "find_spec", lambda name: None if name == "pnnx" else True)
+    monkeypatch.setattr(convertible, "find_spec", lambda name: None if name == "pnnx" else True)
     with pytest.raises(ValueError, match=r"pnnx must be installed: pip install -e '\.\[ncnn\]'"):
         save_ncnn(tmp_path / "a-x4.param", SRVGGNetCompact(num_features=4, num_convs=1))

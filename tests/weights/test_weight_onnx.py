@@ -9,7 +9,7 @@ import torch
 from weight_samples import lively
 
 from esrgan.networks import MSRResNet, RRDBNet, SRGANGenerator, SRResNet
-from esrgan.weights import WeightsError, load_generator, save_onnx
+from esrgan.weights import WeightsError, convertible, load_generator, save_onnx
 from esrgan.weights import program as writer
 from esrgan.weights.convertible import ByConvolution
 
@@ -255,7 +255,9 @@ def test_a_path_that_cannot_be_written_is_refused_first(tmp_path):
 def test_missing_packages_are_named_with_the_way_to_get_them(tmp_path, monkeypatch):
     for name in ("onnx", "onnxscript"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setattr(writer, "find_spec", lambda name: None if name != "onnxruntime" else True)
+    monkeypatch.setattr(
+        convertible, "find_spec", lambda name: None if name != "onnxruntime" else True
+    )
     with pytest.raises(
         ValueError, match=r"onnx and onnxscript must .* pip install -e '\.\[onnx\]'"
     ):
