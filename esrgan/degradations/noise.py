@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -84,19 +85,21 @@ def _alias_tables(levels: int, device: torch.device) -> tuple[Tensor, Tensor]:
     logs = torch.xlogy(counts, means) - means - torch.lgamma(counts + 1)
     shares = torch.exp(logs)
     shares *= _MAX_COUNT / shares.sum(1, keepdim=True)
-    thresholds, aliases = torch.ones_like(shares), counts.long().repeat(256, 1)
-    rows = torch.arange(256)
-    # The poorest column that is left is filled up by the richest one, until all hold their share
-    open_columns = torch.ones_like(shares, dtype=torch.bool)
+    thresholds, aliases = np.ones(shares.shape), np.tile(np.arange(_MAX_COUNT), (256, 1))
+    rows = np.arange(256)
+    # The poorest column that is left is filled up by the richest one, until all hold their share.
+    # In NumPy, whose argmin is fast, and twice: a column that is done is neither the poorest of
+    # `low` nor the richest of `high`. Every process that degrades does this before its first image.
+    low, high = shares.numpy(), shares.numpy().copy()
     for _ in range(_MAX_COUNT - 1):
-        poorest = torch.where(open_columns, shares, torch.inf).argmin(1)
-        richest = torch.where(open_columns, shares, -torch.inf).argmax(1)
-        own = shares[rows, poorest].clamp(max=1)
+        poorest, richest = low.argmin(1), high.argmax(1)
+        own = low[rows, poorest].clip(max=1)
         thresholds[rows, poorest], aliases[rows, poorest] = own, richest
-        shares[rows, richest] -= 1 - own
-        open_columns[rows, poorest] = False
-    scaled = (thresholds * (1 << _FRACTION_BITS)).round().int()
-    return scaled.reshape(-1).to(device), aliases.int().reshape(-1).to(device)
+        left = high[rows, richest] - (1 - own)
+        low[rows, richest] = high[rows, richest] = left
+        low[rows, poorest], high[rows, poorest] = np.inf, -np.inf
+    scaled = torch.from_numpy(thresholds * (1 << _FRACTION_BITS)).round().int()
+    return scaled.reshape(-1).to(device), torch.from_numpy(aliases).int().reshape(-1).to(device)
 
 
 def add_gaussian(images: Tensor, field: Tensor, sigma: Tensor | float) -> Tensor:
