@@ -14,7 +14,7 @@ test: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --durations=5
 
 test-slow: .venv/dev
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m slow -n auto --maxprocesses 4 --dist loadfile --durations=5
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m 'slow and not soak' -n auto --maxprocesses 4 --dist loadfile --durations=5
 
 # About 25 minutes on two quiet cores; ESRGAN_SOAK=0.01 does a hundredth of it.
 soak: .venv/dev

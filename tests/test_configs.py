@@ -1,5 +1,6 @@
 """Every file under configs/experiment is composed and built, or it is not shipped."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,14 @@ EXPERIMENTS = sorted(
 )
 
 
-def composed(experiment: str, *overrides: str) -> DictConfig:
+@cache
+def composed_once(experiment: str, *overrides: str) -> DictConfig:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        cfg = compose("train", [f"experiment={experiment}", *overrides], return_hydra_config=True)
+        return compose("train", [f"experiment={experiment}", *overrides], return_hydra_config=True)
+
+
+def composed(experiment: str, *overrides: str) -> DictConfig:
+    cfg = composed_once(experiment, *overrides).copy()
     HydraConfig.instance().set_config(cfg)
     with open_dict(cfg):
         del cfg["hydra"]

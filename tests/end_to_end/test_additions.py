@@ -102,6 +102,7 @@ def run(checkout: Path, *words: object) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_strangers_loss_generator_and_metric_go_all_the_way(checkout, sets) -> None:
     held_out = sets["validation_set"]
     settings = {

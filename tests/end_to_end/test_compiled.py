@@ -5,16 +5,19 @@ from run_content import content
 
 from esrgan.runs import read_newest
 
-pytestmark = pytest.mark.slow
-
-
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     """What the compiler keeps, for these tests alone."""
     return {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
 
 
-@pytest.mark.parametrize("stage", ["settings", "gan_settings"])
+@pytest.mark.parametrize(
+    "stage",
+    [
+        pytest.param("settings", marks=pytest.mark.soak),
+        pytest.param("gan_settings", marks=pytest.mark.slow),
+    ],
+)
 def test_it_computes_the_same_and_goes_on_exactly(server, cache, request, tmp_path, stage):
     short = request.getfixturevalue(stage) | {"iterations": 15, "validation.every": 5}
     short |= {"precision": "64-true"}

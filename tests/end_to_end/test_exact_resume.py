@@ -36,7 +36,7 @@ def whole(request):
 
 
 @pytest.mark.parametrize(
-    ("num_workers", "num_kills"), [(0, 4), pytest.param(2, 12, marks=pytest.mark.slow)]
+    ("num_workers", "num_kills"), [(0, 2), pytest.param(2, 5, marks=pytest.mark.slow)]
 )
 def test_a_run_killed_again_and_again_ends_bit_identical(
     server, whole, tmp_path, num_workers, num_kills

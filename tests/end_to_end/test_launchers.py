@@ -47,9 +47,13 @@ def start(launcher, folder, settings) -> "subprocess.Popen[str]":
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("launcher", "code"), [(by_lightning, 75), (by_lightning_as_a_module, 75), (by_torchrun, 1)]
+    ("launcher", "code"),
+    [
+        pytest.param(by_lightning, 75, marks=pytest.mark.slow),
+        pytest.param(by_lightning_as_a_module, 75, marks=pytest.mark.soak),
+        pytest.param(by_torchrun, 1, marks=pytest.mark.slow),
+    ],
 )
 def test_two_processes_train_stop_at_a_signal_and_go_on(gan_settings, tmp_path, launcher, code):
     """torchrun has no exit code of its processes: it is 1 where one of them did not end with 0."""

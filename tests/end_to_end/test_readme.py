@@ -239,6 +239,7 @@ def in_small(script: str, words: list[str]) -> list[str]:
     return words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "document", ["README.md", "configs/README.md", "data/README.md", "experiments/README.md"]
 )

@@ -53,10 +53,11 @@ def of_kind(kind, settings):
 
 @pytest.fixture(
     scope="module",
-    params=["losses", "schedule_free"]
+    params=["schedule_free"]
     + [
-        pytest.param(kind, marks=pytest.mark.slow)
-        for kind in ("learned_losses", "adan", "schedule_free_with_ema")
+        pytest.param(kind, marks=pytest.mark.soak if kind == "learned_losses" else pytest.mark.slow)
+        for kind in KINDS
+        if kind != "schedule_free"
     ],
 )
 def whole(request, server, settings, tmp_path_factory):

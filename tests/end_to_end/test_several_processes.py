@@ -49,7 +49,8 @@ def added(esrgan):
 
 
 @pytest.mark.parametrize(
-    "stage", ["psnr", "srgan", "esrgan", pytest.param("added", marks=pytest.mark.slow)]
+    "stage",
+    ["psnr", "esrgan", *(pytest.param(name, marks=pytest.mark.slow) for name in ("srgan", "added"))],
 )
 def test_two_processes_compute_what_one_does(server, tmp_path, request, stage):
     settings = request.getfixturevalue(stage)
@@ -87,6 +88,7 @@ def assert_same_metrics(ours, theirs):
             assert float(mine[name]) == pytest.approx(float(other[name]), rel=0, abs=1e-9), name
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_process_stops_both_and_both_go_on_to_the_same_bits(
     server, gan_settings, tmp_path
 ):

@@ -13,7 +13,7 @@ from esrgan.data import read_image
 from esrgan.runs import read_newest
 from esrgan.weights import load_generator
 
-LONG = [name if name == "SPAN" else pytest.param(name, marks=pytest.mark.slow) for name in SMALL]
+LONG = [pytest.param(name, marks=pytest.mark.slow) for name in SMALL]
 
 
 def without_a_network(settings):

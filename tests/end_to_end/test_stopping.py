@@ -10,8 +10,15 @@ from run_content import content, logged_iterations
 from esrgan.runs import read_checkpoint, read_newest
 
 
-@pytest.mark.parametrize("to_the_group", [False, True], ids=["process", "group"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "to_the_group"),
+    [
+        (signal.SIGINT, True),  # Ctrl-C in a terminal
+        (signal.SIGTERM, False),
+        pytest.param(signal.SIGINT, False, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, True, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_ends_the_run_with_a_checkpoint_to_continue_from(
     server, settings, finished, tmp_path, number, to_the_group
 ):
@@ -34,7 +41,14 @@ def test_a_signal_ends_the_run_with_a_checkpoint_to_continue_from(
     assert content(training.run) == content(finished / "experiments/run")
 
 
-@pytest.mark.parametrize("at", [10, 12, 60], ids=["with checkpoint", "without", "the last"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        pytest.param(10, id="with checkpoint"),
+        pytest.param(12, id="without", marks=pytest.mark.slow),
+        pytest.param(60, id="the last", marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_ends_a_validation_between_two_images(server, settings, tmp_path, at):
     """What was interrupted is done again."""
     (tmp_path / "whole").mkdir()

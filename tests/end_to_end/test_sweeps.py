@@ -129,8 +129,13 @@ def test_a_killed_run_goes_on_by_itself_with_auto(server, settings, finished, tm
     assert content(training.run) == content(finished / "experiments/run")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.soak),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_to_all_stops_jobs_side_by_side(settings, tmp_path, number):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="the extra sweeps")
     parallel = {"hydra/launcher": "joblib", "hydra.launcher.n_jobs": 2}

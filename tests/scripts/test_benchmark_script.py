@@ -19,6 +19,7 @@ from esrgan.evaluation.full_reference import psnr_rgb
 from esrgan.hardware import choose_precision
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+IN_BF16 = choose_precision(precision="auto", accelerator="auto") == "bf16-mixed"
 
 
 def run(*arguments):
@@ -144,6 +145,7 @@ def test_the_plain_pass_is_what_the_upscaler_does_in_float32():
     assert psnr_rgb(sr, expected, crop=0) > 70  # a few values are rounded to the other side
 
 
+@pytest.mark.slow
 def test_the_loading_table_is_printed_and_written_and_never_overwritten(tmp_path):
     output = tmp_path / "new" / "benchmark.json"
     done = run("--quick", "--only", "data", "--output", output, "--record", tmp_path / "speed")
@@ -183,7 +185,7 @@ def test_an_option_that_no_chosen_subject_heeds_is_refused():
     assert "--seeds has no effect without --only bf16" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_two_processes_are_timed_on_both_links_and_compared_with_the_model(tmp_path):
     output = tmp_path / "benchmark.json"
     done = run("--quick", "--only", "processes", "--output", output)
@@ -196,24 +198,41 @@ def test_two_processes_are_timed_on_both_links_and_compared_with_the_model(tmp_p
     assert len(model["rows"]) == 6
 
 
-@pytest.mark.slow
-def test_the_steps_and_bfloat16_run_to_their_end(tmp_path):
+def is_a_step(rows):
+    assert [row["× as fast"] > 0 for row in rows] == [True] * (4 if IN_BF16 else 3)
+    assert [0 < row["share of the roof"] < 1 for row in rows] == [True] * len(rows)
+    assert [row["waits for data"] for row in rows[:-1]] == ["-"] * (len(rows) - 1)
+    assert 0 <= float(rows[-1]["waits for data"].rstrip("%")) < 100
+
+
+def is_degrading(rows):
+    assert [row["× as fast"] > 0 for row in rows] == [True] * 4
+
+
+def is_quality(rows):
+    assert [row["seed"] for row in rows] == ["0", "mean"]
+    assert abs(float(rows[-1]["bf16 less fp32"])) < 1
+
+
+def is_upscaling(rows):
+    assert [float(row["PSNR, dB"]) > 40 for row in rows] == [True] * (2 * IN_BF16 + 3)
+
+
+@pytest.mark.parametrize(
+    ("subject", "is_right"),
+    [
+        pytest.param("degradation", is_degrading, marks=pytest.mark.slow),
+        pytest.param("gan", is_a_step, marks=pytest.mark.slow),
+        pytest.param("step", is_a_step, marks=pytest.mark.soak),
+        pytest.param("bf16", is_quality, marks=pytest.mark.soak),
+        pytest.param("upscale", is_upscaling, marks=pytest.mark.slow),
+    ],
+)
+def test_a_subject_runs_to_its_end(tmp_path, subject, is_right):
     output = tmp_path / "benchmark.json"
-    done = run(
-        "--quick", "--only", "degradation", "step", "gan", "bf16", "upscale", "--output", output
-    )
+    done = run("--quick", "--only", subject, "--output", output)
     assert done.returncode == 0, done.stderr
     known = "rocket.jpg says that it has colours other than sRGB"  # one of the sample photographs
     assert [line for line in done.stderr.splitlines() if known not in line] == []
-    degrading, step, gan, quality, upscaling = json.loads(output.read_text())["tables"]
-    in_bf16 = choose_precision(precision="auto", accelerator="auto") == "bf16-mixed"
-    forms = 4 if in_bf16 else 3
-    for table in (step, gan):
-        assert [row["× as fast"] > 0 for row in table["rows"]] == [True] * forms
-        assert [0 < row["share of the roof"] < 1 for row in table["rows"]] == [True] * forms
-        assert [row["waits for data"] for row in table["rows"][:-1]] == ["-"] * (forms - 1)
-        assert 0 <= float(table["rows"][-1]["waits for data"].rstrip("%")) < 100
-    assert [row["× as fast"] > 0 for row in degrading["rows"]] == [True] * 4
-    assert [row["seed"] for row in quality["rows"]] == ["0", "mean"]
-    assert abs(float(quality["rows"][-1]["bf16 less fp32"])) < 1
-    assert [float(row["PSNR, dB"]) > 40 for row in upscaling["rows"]] == [True] * (2 * in_bf16 + 3)
+    (table,) = json.loads(output.read_text())["tables"]
+    is_right(table["rows"])

@@ -211,6 +211,7 @@ def side_by_side(tmp_path, monkeypatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_jobs_side_by_side_get_a_gpu_each(side_by_side) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="the extra sweeps")
     parallel = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]

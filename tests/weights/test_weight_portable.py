@@ -1,5 +1,7 @@
 """Every generator that a config names, with every option: what spandrel makes of its file."""
 
+from functools import cache
+
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -42,9 +44,14 @@ UNSHUFFLED = [
 TOGETHER = {"batch_norm": True, "residual_scaling": 0.5, "growth_channels": 8, "scale": 2}
 
 
-def config(name):
+@cache
+def composed(name):
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        cfg = compose(name)
+        return compose(name)
+
+
+def config(name):
+    cfg = composed(name).copy()
     OmegaConf.set_struct(cfg, False)
     cfg.update({"scale": 4} | {key: value for key, value in SMALL.items() if key in cfg})
     return cfg

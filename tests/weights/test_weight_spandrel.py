@@ -153,7 +153,7 @@ def test_convolutions_become_a_program(tmp_path, name):
     assert save_onnx(tmp_path / "a.onnx", small(name), metadata={}) < 1e-4
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_windows_become_none_in_one_line(tmp_path):
     with pytest.raises(
         WeightsError, match=r"cannot be made a program for images of every size .*--shape 1x3x256"
