@@ -33,7 +33,7 @@ def images(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["encoders", "quirks", pytest.param("published", marks=pytest.mark.slow)])
 def stream(request, images):
     """A function that makes the samples of some iterations: (lq, gt, sharp) of each."""
 
@@ -80,7 +80,7 @@ def test_it_goes_on_after_a_restart_at_any_iteration(stream):
         assert stream(batch=4, start_iteration=start) == expected[start * 4 :]
 
 
-@pytest.mark.parametrize("stream", ["published", "encoders"], indirect=True)
+@pytest.mark.parametrize("stream", ["encoders"], indirect=True)
 def test_it_does_not_depend_on_the_size_of_a_batch(stream):
     """But with a pool, which is one of batches."""
     samples = stream()

@@ -5,6 +5,7 @@ from run_content import content
 
 from esrgan.runs import read_newest
 
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     """What the compiler keeps, for these tests alone."""

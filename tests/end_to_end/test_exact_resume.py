@@ -24,7 +24,7 @@ def test_an_uninterrupted_run_logs_each_iteration_once(finished):
     assert [step for step, _ in scalars(run)["val/PSNR-Y"]] == list(range(10, 61, 10))
 
 
-@pytest.fixture(params=["psnr", "gan", "blind"])
+@pytest.fixture(params=["psnr", "gan", pytest.param("blind", marks=pytest.mark.slow)])
 def whole(request):
     """The settings of a stage, and the folder of its run that nothing interrupted."""
     names = {

@@ -53,6 +53,7 @@ def freeze(training):
         worker.suspend()
 
 
+@pytest.mark.slow
 def test_a_frozen_loading_process_ends_the_run_after_the_longest_wait(
     server, with_workers, finished, tmp_path
 ):

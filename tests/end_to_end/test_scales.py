@@ -85,7 +85,7 @@ def baseline_by_hand(kind, photos):
 
 
 @pytest.mark.parametrize(
-    "kind", ["x1", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("x2", "x3", "jpeg"))]
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) for kind in ("x1", "x2", "x3", "jpeg")]
 )
 def test_a_run_of_each_scale_that_is_killed_ends_as_one_that_is_not(
     server, settings, photos, tmp_path, kind

@@ -50,7 +50,12 @@ def added(esrgan):
 
 @pytest.mark.parametrize(
     "stage",
-    ["psnr", "esrgan", *(pytest.param(name, marks=pytest.mark.slow) for name in ("srgan", "added"))],
+    [
+        "psnr",
+        "esrgan",
+        pytest.param("srgan", marks=pytest.mark.slow),
+        pytest.param("added", marks=pytest.mark.slow),
+    ],
 )
 def test_two_processes_compute_what_one_does(server, tmp_path, request, stage):
     settings = request.getfixturevalue(stage)
@@ -155,7 +160,10 @@ def test_what_fails_on_one_process_ends_both(server, gan_settings, tmp_path):
     ("number", "code", "words"),
     [
         (signal.SIGKILL, 2, "another process of this run is gone"),
-        (signal.SIGSTOP, 75, "another process of this run is silent (longest_wait)"),
+        pytest.param(
+            *(signal.SIGSTOP, 75, "another process of this run is silent (longest_wait)"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_process_without_the_other_says_so_and_ends(

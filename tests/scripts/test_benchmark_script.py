@@ -83,6 +83,7 @@ def test_a_loader_that_takes_four_times_as_long_is_four_times_as_slow(monkeypatc
     assert speeds == pytest.approx({"fast": 200, "slow": 50})
 
 
+@pytest.mark.slow
 def test_each_form_is_timed_and_its_memory_read_in_a_process_of_its_own():
     forms = {"long": partial(take, 0.06, 1), "brief": partial(take, 0.02, 64)}
     table, results, _ = compare_in_turns("", forms, "", rounds=3, iterations=2, unit="turn")

@@ -14,6 +14,8 @@ from two_processes import in_two_processes, share
 from esrgan.networks import VGGDiscriminator
 from esrgan.training.compiling import compile_parts
 
+pytestmark = pytest.mark.slow  # and in the default suite, no test follows the compiler
+
 COMPILE = torch.compile
 CPU = torch.device("cpu")
 
@@ -85,7 +87,6 @@ def steps_of_one_of_two_processes() -> None:
     assert_equal(compiled, plain)
 
 
-@pytest.mark.slow
 def test_a_message_between_processes_is_not_compiled(tmp_path):
     in_two_processes(steps_of_one_of_two_processes, tmp_path)
 

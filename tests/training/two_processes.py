@@ -18,8 +18,8 @@ COUNT = 2
 def in_two_processes(function: Callable[[], None], folder: Path) -> None:
     """What the function, which is a module's, raises in one of them is raised here.
 
-    They are forks of this process, but where a GPU or the compiler was used here: then neither a GPU
-    nor a gradient can be had in a fork, and they are those of one that has done nothing but import.
+    They are forks of this process, but where a GPU or the compiler was used here: then neither a
+    GPU nor a gradient can be had in a fork, and they are those of one that has only imported.
     """
     was_used = torch.cuda.is_initialized() or "torch._functorch.aot_autograd" in sys.modules
     set_forkserver_preload(["esrgan.training"])
