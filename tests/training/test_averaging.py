@@ -79,6 +79,7 @@ def as_they_come() -> None:
         assert torch.equal(mine, other)
 
 
+@pytest.mark.slow
 def test_they_are_the_means_over_two_processes(tmp_path) -> None:
     in_two_processes(as_they_come, tmp_path)
 

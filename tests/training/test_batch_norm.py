@@ -57,6 +57,7 @@ def pytorchs_is_ours() -> None:
     torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_normalise_as_one_does(tmp_path) -> None:
     in_two_processes(batch_norm, tmp_path)
 

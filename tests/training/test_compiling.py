@@ -14,7 +14,7 @@ from two_processes import in_two_processes, share
 from esrgan.networks import VGGDiscriminator
 from esrgan.training.compiling import compile_parts
 
-pytestmark = pytest.mark.slow  # and in the default suite, no test follows the compiler
+pytestmark = pytest.mark.slow
 
 COMPILE = torch.compile
 CPU = torch.device("cpu")

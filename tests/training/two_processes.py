@@ -1,7 +1,6 @@
 """Runs a function in two processes on one machine, over gloo."""
 
 import os
-import sys
 from collections.abc import Callable
 from multiprocessing import set_forkserver_preload
 from pathlib import Path
@@ -18,14 +17,12 @@ COUNT = 2
 def in_two_processes(function: Callable[[], None], folder: Path) -> None:
     """What the function, which is a module's, raises in one of them is raised here.
 
-    They are forks of this process, but where a GPU or the compiler was used here: then neither a
-    GPU nor a gradient can be had in a fork, and they are those of one that has only imported.
+    They are forks of a process that has imported what takes seconds and done nothing: in those of
+    this one, neither a GPU nor, once the compiler was used here, a gradient can be had.
     """
-    was_used = torch.cuda.is_initialized() or "torch._functorch.aot_autograd" in sys.modules
     set_forkserver_preload(["esrgan.training"])
     store = str(folder / "store")
-    start_method = "forkserver" if was_used else "fork"
-    multiprocessing.start_processes(_join, (function, store), COUNT, start_method=start_method)
+    multiprocessing.start_processes(_join, (function, store), COUNT, start_method="forkserver")
 
 
 def _join(number: int, function: Callable[[], None], store: str) -> None:
