@@ -16,7 +16,7 @@ test: .venv/dev
 test-slow: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m 'slow and not soak' -n auto --maxprocesses 4 --dist loadfile --durations=5
 
-# About 25 minutes on two quiet cores; ESRGAN_SOAK=0.01 does a hundredth of it.
+# Most of an hour on two quiet cores; ESRGAN_SOAK=0.01 does a hundredth of the kills and damages.
 soak: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m soak -n 2 --dist loadfile --durations=0
 

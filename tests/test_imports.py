@@ -116,7 +116,7 @@ def test_scripts_are_doors() -> None:
         assert any(name.startswith("esrgan.commands.") for name in imported(path)), path
 
 
-OF_A_CHECKOUT = {"demo.py", "benchmark.py"}
+OF_A_CHECKOUT = {"demo.py", "benchmark.py", "speedrun.py"}
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def start(launcher, folder, settings) -> "subprocess.Popen[str]":
 @pytest.mark.parametrize(
     ("launcher", "code"),
     [
-        pytest.param(by_lightning, 75, marks=pytest.mark.slow),
+        pytest.param(by_lightning, 75, marks=pytest.mark.soak),
         pytest.param(by_lightning_as_a_module, 75, marks=pytest.mark.soak),
         pytest.param(by_torchrun, 1, marks=pytest.mark.slow),
     ],

@@ -87,7 +87,7 @@ def test_a_build_killed_five_times_has_the_same_records(folder):
     kill_and_continue(folder, "five", 5)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_build_killed_twenty_times_has_the_same_records(folder):
     kill_and_continue(folder, "twenty", 20)
 

@@ -55,7 +55,7 @@ def of_kind(kind, settings):
     scope="module",
     params=["schedule_free"]
     + [
-        pytest.param(kind, marks=pytest.mark.soak if kind == "learned_losses" else pytest.mark.slow)
+        pytest.param(kind, marks=pytest.mark.slow if kind == "losses" else pytest.mark.soak)
         for kind in KINDS
         if kind != "schedule_free"
     ],

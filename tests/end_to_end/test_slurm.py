@@ -134,7 +134,7 @@ def test_a_job_of_slurm_is_queued_again_and_goes_on(cluster, settings, finished,
     assert content(run) == content(finished / "experiments/run")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_job_of_submitit_is_started_again_and_goes_on(settings, finished, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="the extra slurm")
     kept = {key: value for key, value in settings.items() if key != "name"}

@@ -13,7 +13,10 @@ from esrgan.data import read_image
 from esrgan.runs import read_newest
 from esrgan.weights import load_generator
 
-LONG = [pytest.param(name, marks=pytest.mark.slow) for name in SMALL]
+LONG = [
+    pytest.param(name, marks=pytest.mark.soak if name == "RealPLKSR" else pytest.mark.slow)
+    for name in SMALL
+]
 
 
 def without_a_network(settings):

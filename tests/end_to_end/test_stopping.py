@@ -15,8 +15,8 @@ from esrgan.runs import read_checkpoint, read_newest
     [
         (signal.SIGINT, True),  # Ctrl-C in a terminal
         (signal.SIGTERM, False),
-        pytest.param(signal.SIGINT, False, marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, True, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, False, marks=pytest.mark.soak),
+        pytest.param(signal.SIGTERM, True, marks=pytest.mark.soak),
     ],
 )
 def test_a_signal_ends_the_run_with_a_checkpoint_to_continue_from(

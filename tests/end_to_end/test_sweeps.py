@@ -152,7 +152,7 @@ def test_a_signal_to_all_stops_jobs_side_by_side(settings, tmp_path, number):
         assert iteration >= logged_iterations(run / "train.csv")[-1]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_job_may_train_in_several_processes(settings, tmp_path):
     several = {"trainer": "ddp", "trainer.devices": 2, "iterations": 20}
     ended = sweep(tmp_path, settings | several, seed="0,1")

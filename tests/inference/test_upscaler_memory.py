@@ -138,7 +138,7 @@ print(mib("VmHWM") - before)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_100_megapixels_take_less_than_2_gib():
     done = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -223,7 +223,7 @@ def is_upscaling(rows):
     ("subject", "is_right"),
     [
         pytest.param("degradation", is_degrading, marks=pytest.mark.slow),
-        pytest.param("gan", is_a_step, marks=pytest.mark.slow),
+        pytest.param("gan", is_a_step, marks=pytest.mark.soak),
         pytest.param("step", is_a_step, marks=pytest.mark.soak),
         pytest.param("bf16", is_quality, marks=pytest.mark.soak),
         pytest.param("upscale", is_upscaling, marks=pytest.mark.slow),

@@ -220,7 +220,7 @@ def test_jobs_side_by_side_get_a_gpu_each(side_by_side) -> None:
     assert re.search(r"^esrgan report .*seed=0 .*seed=1$", output, re.MULTILINE)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_submitit_starts_jobs_and_keeps_their_logs(side_by_side) -> None:
     if importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
         pytest.skip("the extra slurm is not installed")
