@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONPATH :=
 
-.PHONY: demo test test-slow soak lint bench lock audit sbom
+.PHONY: demo test test-slow soak lint bench speedrun lock audit sbom
 TOOLS := .venv/tools/bin
 
 demo: .venv/demo
@@ -29,6 +29,10 @@ lint: .venv/dev
 
 bench: .venv/demo
 	@$(BIN)/python scripts/benchmark.py --record experiments/speed
+
+# The record's 25 minutes; PHOTOGRAPHS=FOLDER makes the data set, SETTINGS='KEY=VALUE ...' changes it.
+speedrun: .venv/demo
+	@$(BIN)/python scripts/speedrun.py $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS)) $(SETTINGS)
 
 # Of everything that a test needs, the versions that it was tested with, and the hashes of their files.
 lock: .venv/dev .venv/tools/done
