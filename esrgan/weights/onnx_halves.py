@@ -1,6 +1,6 @@
 """Programs (.onnx) in float16, and how they are run to see what comes out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,23 +16,37 @@ Shape = tuple[int, int, int]
 _LARGEST = 65504 / 8  # of what float16 holds: other images have larger values than the one tried
 
 
-def halved(model: "onnx.ModelProto", images: Tensor) -> "onnx.ModelProto":
-    """A program in float16 between its ends, but for layers with values that are too large for it.
+def halves(model: "onnx.ModelProto", images: Tensor) -> Iterator["onnx.ModelProto"]:
+    """Programs in float16 between their ends, one more exact than the other.
+
+    In both, layers with values that are too large for it stay in float32. In the second so do sums
+    and what is multiplied: where the errors of a network are, whose blocks add a little each to
+    what they were given.
 
     Args:
         model: computes in float32.
         images: what is tried to see how large the values are.
     """
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-    from onnxruntime.transformers.onnx_model import OnnxModel
-
     largest = _largest_values(model, images)
-    kept = [
+    too_large = {
         node.name
         for node in model.graph.node
         if not all(largest.get(name, 0.0) <= _LARGEST for name in (*node.input, *node.output))
-    ]
-    converted = convert_float_to_float16(model, keep_io_types=True, node_block_list=kept)
+    }
+    yield _halved(model, too_large)
+    sums = {node.name for node in model.graph.node if node.op_type in ("Add", "Mul")}
+    yield _halved(model, too_large | sums)
+
+
+def _halved(model: "onnx.ModelProto", kept: Collection[str]) -> "onnx.ModelProto":
+    """In float16, but for the nodes of these names."""
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    own = onnx.ModelProto()
+    own.CopyFrom(model)  # the converter changes what it is given
+    converted = convert_float_to_float16(own, keep_io_types=True, node_block_list=sorted(kept))
     _leave_out_detours(converted)
     sorted_again = OnnxModel(converted)
     sorted_again.topological_sort()

@@ -22,7 +22,7 @@ from esrgan.weights.convertible import (
     require_packages,
     unshuffles,
 )
-from esrgan.weights.onnx_halves import Shape, halved, random_images, run_onnx
+from esrgan.weights.onnx_halves import Shape, halves, random_images, run_onnx
 from esrgan.weights.reading import WeightsError
 from esrgan.weights.release import check_place
 
@@ -61,8 +61,8 @@ def save_onnx(
         metadata: what else the file says of itself.
         padding: see above.
         shape: the one N, H and W that the program takes; None: any.
-        half: whether weights and computation are in float16, but for what float16 cannot hold. Both
-            ends stay float32.
+        half: whether weights and computation are in float16, but for what float16 cannot hold, and
+            where that is too far off, for sums. Both ends stay float32.
         overwrite: whether an earlier file may be written over.
 
     Raises:
@@ -78,14 +78,16 @@ def save_onnx(
     if shape is not None:
         _check_shape(shape, network, multiple=multiple)
     sizes = _sizes(multiple) if shape is None else [shape]
-    with _explaining(path, network, shape):
-        model = _export(network, multiple=multiple, shape=shape)
-        if half:
-            model = halved(model, random_images(sizes[0]))
-        _describe(model, network, metadata, multiple=multiple)
-        content = model.SerializeToString()
-        difference = _largest_difference(content, network, sizes)
     tolerance = _TOLERANCES["fp16" if half else "fp32"]
+    with _explaining(path, network, shape):
+        exported = _export(network, multiple=multiple, shape=shape)
+        models = halves(exported, random_images(sizes[0])) if half else iter([exported])
+        for model in models:
+            _describe(model, network, metadata, multiple=multiple)
+            content = model.SerializeToString()
+            difference = _largest_difference(content, network, sizes)
+            if difference <= tolerance:
+                break
     refuse_difference(path, difference, tolerance)
     write_whole(path, content, overwrite=overwrite)
     return difference
