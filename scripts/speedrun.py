@@ -58,7 +58,8 @@ def main() -> int:
 def take_part(arguments: argparse.Namespace) -> None:
     machine = describe_machine()  # its load is that of the others
     if not DATA_SET.exists():
-        run("scripts/prepare_data.py", arguments.photographs, "--output", DATA_SET)
+        convention = ("--convention", "uint8")  # that of Set5's published files
+        run("scripts/prepare_data.py", arguments.photographs, "--output", DATA_SET, *convention)
     name = f"speedrun/{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}"
     settings = [f"validation_set={arguments.benchmark / 'HR'}", *arguments.settings]
 
