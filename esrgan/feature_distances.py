@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from esrgan.backbones import layer_names, random_features, trained_features
+from esrgan.precision import precise
 
 COMPARED = {
     "alexnet": ("relu1", "relu2", "relu3", "relu4", "relu5"),
@@ -78,7 +79,7 @@ class LPIPS(_Frozen):
         self.eval()
 
     def forward(self, sr: Tensor, gt: Tensor) -> Tensor:
-        sr, gt = _precise(sr), _precise(gt)
+        sr, gt = precise(sr), precise(gt)
         total = sr.new_zeros(())
         with torch.autocast(sr.device.type, enabled=False):
             for number, (x, y) in enumerate(zip(self._of(sr), self._of(gt), strict=True)):
@@ -119,7 +120,7 @@ class DISTS(_Frozen):
         self.eval()
 
     def forward(self, sr: Tensor, gt: Tensor) -> Tensor:
-        sr, gt = _precise(sr), _precise(gt)
+        sr, gt = precise(sr), precise(gt)
         means, structures = [], []
         with torch.autocast(sr.device.type, enabled=False):
             for x, y in zip(self._of(sr), self._of(gt), strict=True):
@@ -150,10 +151,6 @@ def _pool_squares(x: Tensor) -> Tensor:
     window = x.new_tensor([0.25, 0.5, 0.25])
     kernel = (window[:, None] * window).expand(x.shape[1], 1, 3, 3)
     return (F.conv2d(x.square(), kernel, stride=2, padding=1, groups=x.shape[1]) + 1e-12).sqrt()
-
-
-def _precise(images: Tensor) -> Tensor:
-    return images.to(torch.promote_types(images.dtype, torch.float32))
 
 
 def _channels(*values: float) -> Tensor:

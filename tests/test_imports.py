@@ -15,6 +15,7 @@ SHARED = {
     "feature_distances",
     "files",
     "hardware",
+    "precision",
     "signals",
     "spectral_norm",
     "types",

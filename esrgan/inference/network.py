@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from esrgan.errors import NonFiniteOutputError
+from esrgan.precision import at_least_float32, precise
 from esrgan.types import Floats, Image, Pixels
 from esrgan.weights import Generator, multiple_of
 
@@ -93,7 +94,7 @@ def to_pixels(sr: Tensor, dtype: np.dtype[Any]) -> Pixels:
 
     Of floats, which go to another network and not into a file, only the first is done.
     """
-    sr = sr.to(at_least_float32(sr.dtype)).clamp_(0, 1)
+    sr = precise(sr).clamp_(0, 1)
     if dtype.kind != "f":
         sr = sr.mul_(_largest(dtype)).round_().to(_INTEGERS[dtype])
     pixels: Pixels = np.asarray(sr.permute(1, 2, 0).contiguous().cpu()).astype(dtype, copy=False)
@@ -103,8 +104,3 @@ def to_pixels(sr: Tensor, dtype: np.dtype[Any]) -> Pixels:
 def _largest(dtype: np.dtype[Any]) -> int:
     """What stands for 1."""
     return 1 if dtype.kind == "f" else np.iinfo(dtype).max
-
-
-def at_least_float32(dtype: torch.dtype) -> torch.dtype:
-    """Half precisions lack the digits of integers, even of some with 8 bits."""
-    return torch.promote_types(dtype, torch.float32)

@@ -14,7 +14,6 @@ from esrgan.hardware import free_memory
 from esrgan.inference.measuring import Surroundings, measure_surroundings
 from esrgan.inference.network import (
     DIVERGED,
-    at_least_float32,
     computing_exactly,
     to_pixels,
     to_tensor,
@@ -22,6 +21,7 @@ from esrgan.inference.network import (
 from esrgan.inference.stages import MAPS, apply_network, measure_footprint
 from esrgan.inference.windows import Window, side_for
 from esrgan.networks import SpandrelNetwork
+from esrgan.precision import precise
 from esrgan.types import Floats, Pixels
 from esrgan.weights import Generator, multiple_of, scale_of
 
@@ -217,7 +217,7 @@ class Upscaler:
             sr = sr.flip(-1) if mirrored else sr
             outputs.append(sr[(..., *wanted.scaled(self.scale).slices)])
         stacked = torch.stack(outputs)
-        return stacked.to(at_least_float32(stacked.dtype)).mean(dim=0)
+        return precise(stacked).mean(dim=0)
 
 
 def _require_rgb(pixels: Pixels) -> None:

@@ -14,9 +14,10 @@ spread over several devices, hand in the logits of the whole batch. The terms ar
 float32 at least.
 """
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from esrgan.precision import precise
 
 
 class StandardGAN:
@@ -33,7 +34,7 @@ class StandardGAN:
         return _called_real(real), _called_fake(fake)
 
     def margins(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        return _precise(real), _precise(fake)
+        return precise(real), precise(fake)
 
 
 class RelativisticAverageGAN:
@@ -69,7 +70,7 @@ class RelativisticAverageGAN:
         return _called_real(real_margin) / 2, _called_fake(fake_margin) / 2
 
     def margins(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        real, fake = _precise(real), _precise(fake)
+        real, fake = precise(real), precise(fake)
         return real - fake.mean(), fake - real.mean()
 
 
@@ -80,13 +81,13 @@ class LeastSquaresGAN:
     """
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
-        return (_precise(fake) - 1).square().mean()
+        return (precise(fake) - 1).square().mean()
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        return (_precise(real) - 1).square().mean(), _precise(fake).square().mean()
+        return (precise(real) - 1).square().mean(), precise(fake).square().mean()
 
     def margins(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        return _precise(real) - 0.5, _precise(fake) - 0.5
+        return precise(real) - 0.5, precise(fake) - 0.5
 
 
 class HingeGAN:
@@ -97,24 +98,20 @@ class HingeGAN:
     """
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
-        return -_precise(fake).mean()
+        return -precise(fake).mean()
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        return F.relu(1 - _precise(real)).mean(), F.relu(1 + _precise(fake)).mean()
+        return F.relu(1 - precise(real)).mean(), F.relu(1 + precise(fake)).mean()
 
     def margins(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        return _precise(real), _precise(fake)
+        return precise(real), precise(fake)
 
 
 def _called_real(logits: Tensor) -> Tensor:
     """-mean log s(logits): the cross entropy of being called real."""
-    return -F.logsigmoid(_precise(logits)).mean()
+    return -F.logsigmoid(precise(logits)).mean()
 
 
 def _called_fake(logits: Tensor) -> Tensor:
     """-mean log(1 - s(logits)): the cross entropy of being called fake."""
-    return -F.logsigmoid(-_precise(logits)).mean()
-
-
-def _precise(logits: Tensor) -> Tensor:
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return -F.logsigmoid(-precise(logits)).mean()

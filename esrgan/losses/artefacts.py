@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from esrgan.losses.sizes import precise, require_patch_size
+from esrgan.losses.sizes import require_patch_size
+from esrgan.precision import precise
 
 _WINDOW = 7  # pixels: n of equation 2
 _ROOT = 1 / 5  # 1/a of equation 3

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from esrgan.losses.sizes import precise
+from esrgan.precision import precise
 
 
 class FocalFrequencyLoss(nn.Module):

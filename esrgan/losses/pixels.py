@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from esrgan.losses.sizes import precise, require_patch_size
+from esrgan.losses.sizes import require_patch_size
+from esrgan.precision import precise
 
 # ITU-R BT.601 as JPEG has it (JFIF 1.02): Y in [0, 1], Cb and Cr in [-1/2, 1/2]
 _LUMA = (0.299, 0.587, 0.114)

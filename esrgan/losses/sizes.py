@@ -1,7 +1,4 @@
-"""What losses ask of the size of patches, and of their numbers."""
-
-import torch
-from torch import Tensor
+"""What losses ask of the size of patches."""
 
 
 def require_patch_size(name: str, patch_size: int, least: int, why: str, fix: str = "") -> None:
@@ -11,8 +8,3 @@ def require_patch_size(name: str, patch_size: int, least: int, why: str, fix: st
             f"training.losses.{name}: patch_size ({patch_size}) must be at least {least} {why}: "
             f"{fix}give patch_size={least} or more, or leave the loss out"
         )
-
-
-def precise(images: Tensor) -> Tensor:
-    """In float32 at least."""
-    return images.to(torch.promote_types(images.dtype, torch.float32))

@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from esrgan.losses.pixels import blur, gaussian
-from esrgan.losses.sizes import precise, require_patch_size
+from esrgan.losses.sizes import require_patch_size
+from esrgan.precision import precise
 
 _EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of scales, the finest first: section 3.2
 _RADIUS, _SIGMA = 5, 1.5  # of the window: 11 pixels
