@@ -30,7 +30,7 @@ lint: .venv/dev
 bench: .venv/demo
 	@$(BIN)/python scripts/benchmark.py --record experiments/speed
 
-# The record's 25 minutes; PHOTOGRAPHS=FOLDER makes the data set, SETTINGS='KEY=VALUE ...' changes it.
+# 25 minutes of training; PHOTOGRAPHS=FOLDER makes the data set, SETTINGS='KEY=VALUE ...' changes it.
 speedrun: .venv/demo
 	@$(BIN)/python scripts/speedrun.py $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS)) $(SETTINGS)
 

@@ -1,7 +1,7 @@
 """How good a training of 25 minutes can be: 400 photographs in, PSNR-Y on Set5 out.
 
-The recipe is configs/experiment/speedrun.yaml, always that of the record in experiments/README.md;
-KEY=VALUE changes it. Two short trainings tell how many iterations this machine does in the time.
+The recipe is configs/experiment/speedrun.yaml, that of the best run so far; KEY=VALUE changes it.
+Two short trainings tell how many iterations this machine does in the time.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SPARE = 0.99  # of the time, so that a slower moment does not exceed it
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("settings", nargs="*", metavar="KEY=VALUE", help="changes to the record's recipe")
+    add("settings", nargs="*", metavar="KEY=VALUE", help="changes to the recipe")
     text = f"400 of BSDS500, of which {DATA_SET} is made where it is missing"
     add("--photographs", type=Path, metavar="FOLDER", help=text)
     add("--benchmark", type=Path, default=Path("data/Set5"), metavar="FOLDER")
