@@ -42,12 +42,12 @@ def started(monkeypatch, *words):
 
 @pytest.mark.soak
 def test_it_trains_as_long_as_asked_for_and_tells_what_came_of_it(checkout, monkeypatch, capfd):
-    monkeypatch.setattr(speedrun, "MEASURED", (5, 45))
-    asked = ("--photographs", "photographs", "--minutes", "0.5")
+    monkeypatch.setattr(speedrun, "MEASURED", (5, 205))
+    asked = ("--photographs", "photographs", "--minutes", "0.8")
     assert started(monkeypatch, *SMALL, *asked) == 0
     output = capfd.readouterr().out
     iterations = int(re.search(r"to start: (\d+) iterations", output)[1])
-    assert iterations > 45
+    assert iterations > 205
     header, _, row = output.splitlines()[-3:]
     cells = dict(zip(*(re.findall(r"[^|\s][^|]*", line) for line in (header, row)), strict=True))
     told = {key.strip(): value.strip() for key, value in cells.items()}
