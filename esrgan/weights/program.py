@@ -81,11 +81,9 @@ def save_onnx(
     tolerance = _TOLERANCES["fp16" if half else "fp32"]
     with _explaining(path, network, shape):
         exported = _export(network, multiple=multiple, shape=shape)
-        models = halves(exported, random_images(sizes[0])) if half else iter([exported])
-        for model in models:
+        for model in halves(exported, random_images(sizes[0])) if half else [exported]:
             _describe(model, network, metadata, multiple=multiple)
-            content = model.SerializeToString()
-            difference = _largest_difference(content, network, sizes)
+            content, difference = _run(model, network, sizes)
             if difference <= tolerance:
                 break
     refuse_difference(path, difference, tolerance)
@@ -196,10 +194,13 @@ def _describe(
     onnx.helper.set_model_props(model, about)
 
 
-def _largest_difference(content: bytes, network: Generator, sizes: Sequence[Shape]) -> float:
-    differences = []
+def _run(
+    model: "onnx.ModelProto", network: Generator, sizes: Sequence[Shape]
+) -> tuple[bytes, float]:
+    """The program's file, and the largest difference of its output from the network's."""
+    content, differences = model.SerializeToString(), []
     for size in sizes:
         lq = random_images(size)
         (sr,) = run_onnx(content, lq.numpy(), ["output"])
         differences.append((torch.from_numpy(sr) - expected(network, lq)).abs().max())
-    return float(torch.stack(differences).max())
+    return content, float(torch.stack(differences).max())

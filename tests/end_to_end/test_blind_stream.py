@@ -80,7 +80,11 @@ def test_it_goes_on_after_a_restart_at_any_iteration(stream):
         assert stream(batch=4, start_iteration=start) == expected[start * 4 :]
 
 
-@pytest.mark.parametrize("stream", ["encoders"], indirect=True)
+@pytest.mark.parametrize(
+    "stream",
+    ["encoders", pytest.param("published", marks=pytest.mark.slow)],
+    indirect=True,
+)
 def test_it_does_not_depend_on_the_size_of_a_batch(stream):
     """But with a pool, which is one of batches."""
     samples = stream()
