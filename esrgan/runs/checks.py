@@ -183,12 +183,9 @@ def find_target(key: str, name: str) -> Callable[..., object]:
     try:
         found: Callable[..., object] = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        extra = _EXTRAS.get(name.partition(".")[0])
-        fix = (
-            f": pip install -e '.[{extra}]'"
-            if extra and getattr(error, "name", "") == module
-            else ""
-        )
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        extra = _EXTRAS.get(missing or "")
+        fix = f": pip install -e '.[{extra}]'" if extra else ""
         raise ValueError(f"{key} ({name}) cannot be found: {error}{fix}") from error
     return found
 
@@ -236,6 +233,8 @@ def _fits(value: object, annotation: object) -> bool:
     """Whether a plain value can be meant by an annotation; only plain types are judged."""
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
         return any(_fits(value, option) for option in typing.get_args(annotation))
+    if annotation is inspect.Parameter.empty:
+        return True
     if isinstance(value, Mapping) and "_target_" in value:
         return True  # what it builds is not known before
     if annotation is None or annotation is type(None):

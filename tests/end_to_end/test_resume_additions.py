@@ -36,6 +36,7 @@ KINDS = {
         "training.optimizer._target_": "pytorch_optimizer.Adan",
         "training.optimizer.betas": "[0.98,0.92,0.99]",
     },
+    "muon": PLAIN | {"optimizer": "muon"},
     "schedule_free": PLAIN | {"optimizer": "schedule_free"},
     "schedule_free_with_ema": PLAIN | {"optimizer": "schedule_free", "training.ema_decay": 0.9},
 }
@@ -55,7 +56,9 @@ def of_kind(kind, settings):
     scope="module",
     params=["schedule_free"]
     + [
-        pytest.param(kind, marks=pytest.mark.slow if kind == "losses" else pytest.mark.soak)
+        pytest.param(
+            kind, marks=pytest.mark.slow if kind in ("losses", "muon") else pytest.mark.soak
+        )
         for kind in KINDS
         if kind != "schedule_free"
     ],
@@ -82,9 +85,10 @@ def test_what_is_released_is_what_is_validated(whole):
     kind, _, training = whole
     state = read_newest(training.run / "checkpoints")
     released = load_state_dict_file(training.run / "run.pth")
-    used = state["generator"] if kind == "adan" else state["ema"]
+    averages = kind not in ("adan", "muon")
+    used = state["ema" if averages else "generator"]
     assert all(torch.equal(released[key], used[key]) for key in used)
-    if kind != "adan":
+    if averages:
         assert any(not torch.equal(used[key], state["generator"][key]) for key in used)
 
 

@@ -169,13 +169,25 @@ def test_where_there_is_no_validation_its_images_are_not_judged(tmp_path, valida
     check_settings(settings(tmp_path, validation_set="no/such", validation=validation))
 
 
-def test_a_package_that_is_an_extra_is_said_to_be_one(monkeypatch) -> None:
+@pytest.mark.parametrize("name", ["pytorch_optimizer.Adan", "esrgan.training.muon.Muon"])
+def test_a_package_that_is_an_extra_is_said_to_be_one(monkeypatch, name) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)  # as if it were not there
-    words = (
-        r"^a.b._target_ \(pytorch_optimizer.Adan\) cannot be found: .*install -e '.\[optimizers\]'$"
-    )
+    monkeypatch.delitem(sys.modules, "esrgan.training.muon", raising=False)
+    words = rf"^a.b._target_ \({name}\) cannot be found: .*install -e '.\[optimizers\]'$"
     with pytest.raises(ValueError, match=words):
-        find_target("a.b._target_", "pytorch_optimizer.Adan")
+        find_target("a.b._target_", name)
+
+
+class Unannotated:
+    def __init__(self, params, rate, decay=0.0):
+        self.rate = rate
+
+
+def test_an_argument_without_an_annotation_takes_any_value() -> None:
+    node = {"_target_": f"{__name__}.Unannotated", "rate": 0.002}
+    check_targets({"o": node}, with_lightning=False)
+    with pytest.raises(ValueError, match=r"^o.decai is not a setting: did you mean decay"):
+        check_targets({"o": node | {"decai": 0.1}}, with_lightning=False)
 
 
 def test_betas_of_another_number_are_refused_with_those_that_fit() -> None:

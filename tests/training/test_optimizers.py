@@ -10,9 +10,12 @@ from esrgan.training import FiniteGuard, Learner
 from esrgan.training.optimizers import as_used
 
 packages = pytest.importorskip("pytorch_optimizer")
+from esrgan.training.muon import Muon  # noqa: E402 # its package may be missing
+
 constant = partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0)
 SCHEDULE_FREE = partial(packages.ScheduleFreeAdamW, lr=0.05, betas=(0.9, 0.999))
 ADAN = partial(packages.Adan, lr=0.05)
+MUON = partial(Muon, lr=0.05)
 
 
 def schedule_free(package: str):
@@ -134,7 +137,7 @@ def test_an_update_that_is_skipped_leaves_the_average() -> None:
     assert_same(bits(other.network), bits(ours.network))
 
 
-@pytest.mark.parametrize("make", [SCHEDULE_FREE, ADAN], ids=["schedule_free", "adan"])
+@pytest.mark.parametrize("make", [SCHEDULE_FREE, ADAN, MUON], ids=["schedule_free", "adan", "muon"])
 def test_it_goes_on_where_it_was(make) -> None:
     whole, first, second = (learner(make) for _ in range(3))
     train(whole, range(8))
@@ -145,18 +148,20 @@ def test_it_goes_on_where_it_was(make) -> None:
     assert_same(bits(second), bits(whole))
 
 
-@pytest.mark.parametrize("make", [SCHEDULE_FREE, ADAN], ids=["schedule_free", "adan"])
+@pytest.mark.parametrize("make", [SCHEDULE_FREE, ADAN, MUON], ids=["schedule_free", "adan", "muon"])
 def test_with_another_rate_it_goes_on_with_what_it_has_counted(make) -> None:
     """Some packages count steps among the settings of a group, where PyTorch has them beside."""
     first, second = learner(make), learner(partial(make, lr=0.01))
     train(first, range(5))
     second.load_progress(first.progress(), planned_anew=5)
-    (before,), (now,) = first.optimizer.param_groups, second.optimizer.param_groups
-    assert now["step"] == before["step"] == 5
-    assert now["lr"] == 0.01
-    assert now.get("weight_sum") == before.get("weight_sum")
+    groups = first.optimizer.param_groups, second.optimizer.param_groups
+    for before, now in zip(*groups, strict=True):
+        assert now["step"] == before["step"] == 5
+        assert now["lr"] == 0.01
+        assert now.get("weight_sum") == before.get("weight_sum")
 
 
-def test_what_a_package_refuses_is_said_of_the_setting() -> None:
+@pytest.mark.parametrize("kind", [packages.Adan, Muon])
+def test_what_a_package_refuses_is_said_of_the_setting(kind) -> None:
     with pytest.raises(ValueError, match=r"^optimizer: .*learning rate"):
-        learner(partial(packages.Adan, lr=-1.0))
+        learner(partial(kind, lr=-1.0))
