@@ -9,6 +9,8 @@ import pytest
 DECIDED = """
 import os, signal
 from esrgan.signals import decided
+# Who starts the tests with `&` has them ignore Ctrl-C
+signal.signal(signal.SIGINT, signal.default_int_handler)
 code = decided(3)
 os.kill(os.getpid(), signal.{})
 raise SystemExit(code)
