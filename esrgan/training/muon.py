@@ -18,7 +18,7 @@ class Muon(pytorch_optimizer.Muon):
 
     The kernel of a convolution is a matrix here, of its outputs by its inputs in all places. An
     update is 0.2 sqrt(its longer side) times the learning rate, as long as one of Adam's
-    (arXiv:2502.16982, eq. 4), so that one rate does for both. Adam's are the biases, what
+    (arXiv:2502.16982, section 2.2), so that one rate does for both. Adam's are the biases, what
     normalises, and, as Muon's author advises, the first and the last layer.
 
     Args:
@@ -41,16 +41,16 @@ class Muon(pytorch_optimizer.Muon):
         hidden = [weight for weight in weights if weight.ndim > 1][1:-1]
         taken = {id(weight) for weight in hidden}
         others = [weight for weight in weights if id(weight) not in taken]
-        groups = [
-            {"params": hidden, "use_muon": True, "use_adjusted_lr": True},
-            {"params": others, "use_muon": False, "betas": betas, "eps": 1e-8},
-        ]
         super().__init__(
-            [group | {"lr": lr, "weight_decay": weight_decay} for group in groups],
+            [{"params": hidden, "use_muon": True}, {"params": others, "use_muon": False}],
             lr=lr,
             momentum=momentum,
             weight_decay=weight_decay,
+            use_adjusted_lr=True,
+            adamw_lr=lr,
             adamw_betas=betas,
+            adamw_wd=weight_decay,
+            adamw_eps=1e-8,
         )
 
     @staticmethod
